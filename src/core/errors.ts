@@ -1,0 +1,322 @@
+/**
+ * The error tree. One class for each thing that a caller can act on, each with a stable `code`.
+ *
+ *     OtpyError
+ *     ├─ OptionError            invalid_option       an option is not what it must be
+ *     ├─ PythonError            python_error         Python raised
+ *     ├─ TimeoutError           timeout              a deadline passed
+ *     ├─ AbortError             aborted              the caller's signal fired
+ *     ├─ WorkerExitedError      worker_exited        the process ended while it ran the call
+ *     ├─ PoolSaturatedError     pool_saturated       the queue is full
+ *     ├─ PoolStoppedError       pool_stopped         the pool is stopping, or gone
+ *     ├─ SerializationError     not_serializable     a value has no form on the other side
+ *     ├─ ProtocolError          protocol_error       the other side said something that is not understood
+ *     ├─ StartError             start_failed         something could not start
+ *     ├─ SupervisorError        (OTP's own words)    a supervisor refused a request
+ *     ├─ RegistryError          already_registered…  a registry refused a request
+ *     └─ ExitError              noproc, exited       an actor that was asked is gone
+ */
+
+/** Every code that an {@link OtpyError} can carry. */
+export type ErrorCode =
+  | 'python_error'
+  | 'timeout'
+  | 'aborted'
+  | 'worker_exited'
+  | 'pool_saturated'
+  | 'pool_stopped'
+  | 'not_serializable'
+  | 'protocol_error'
+  | 'start_failed'
+  | 'invalid_option'
+  | 'noproc'
+  | 'exited'
+  | RegistryErrorCode
+  | SupervisorErrorCode
+
+/** Why a registry refused. */
+export type RegistryErrorCode = 'already_registered' | 'not_registered'
+
+/** Why a supervisor refused; the words are OTP's. */
+export type SupervisorErrorCode =
+  | 'already_started'
+  | 'already_present'
+  | 'not_found'
+  | 'running'
+  | 'restarting'
+  | 'max_children'
+  | 'invalid_child_spec'
+  | 'shutdown'
+  | 'noproc'
+
+interface ErrorCause {
+  readonly cause?: unknown
+}
+
+/** The root of all errors that otpy raises on purpose. */
+export class OtpyError extends Error {
+  /** Stable across releases: compare this, never the message. */
+  readonly code: ErrorCode
+  override readonly name: string = 'OtpyError'
+
+  constructor(code: ErrorCode, message: string, options?: ErrorCause) {
+    super(message, options !== undefined && 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+  }
+}
+
+/** An option is not what it must be. The message says what was expected, of which option, and what came. */
+export class OptionError extends OtpyError {
+  override readonly name = 'OptionError'
+  readonly option: string
+
+  constructor(option: string, expected: string, got: unknown) {
+    super('invalid_option', `expected ${expected} for option "${option}", got ${describe(got)}`)
+    this.option = option
+  }
+}
+
+/** What Python said of an exception: the fields of {@link PythonError} as they come over the wire. */
+export interface PythonErrorFields {
+  /** The exception's class with its module, `builtins` left out: `ValueError`, `json.decoder.JSONDecodeError`. */
+  readonly pythonType: string
+  readonly message: string
+  /** The exception's `args`, where they can be sent; otherwise their `repr`. */
+  readonly args: readonly unknown[]
+  /** What Python would have printed, causes and notes included. */
+  readonly traceback: string
+  /** `__notes__` (PEP 678). */
+  readonly notes: readonly string[]
+  /** `__cause__`, or `__context__` unless it was suppressed. */
+  readonly cause?: PythonError | undefined
+}
+
+/** Python raised. The stack shows the Python frames above the JavaScript ones. */
+export class PythonError extends OtpyError implements PythonErrorFields {
+  override readonly name = 'PythonError'
+  declare readonly cause: PythonError | undefined
+  readonly pythonType: string
+  readonly args: readonly unknown[]
+  readonly traceback: string
+  readonly notes: readonly string[]
+
+  constructor(fields: PythonErrorFields) {
+    super('python_error', fields.message, fields.cause === undefined ? undefined : { cause: fields.cause })
+    this.pythonType = fields.pythonType
+    this.args = fields.args
+    this.traceback = fields.traceback
+    this.notes = fields.notes
+    const own = this.stack ?? ''
+    const frames = own.slice(own.indexOf('\n    at ') + 1)
+    this.stack = `PythonError: ${fields.pythonType}: ${fields.message}\n${indent(fields.traceback)}\n${frames}`
+  }
+}
+
+/** What was being waited for when the deadline passed. */
+export type TimeoutPhase = 'queue' | 'run' | 'start' | 'ask'
+
+/** A deadline passed. In phase `queue` the call never ran. */
+export class TimeoutError extends OtpyError {
+  override readonly name = 'TimeoutError'
+  readonly phase: TimeoutPhase
+  /** The limit that was exceeded, milliseconds. */
+  readonly timeout: number
+
+  constructor(phase: TimeoutPhase, timeout: number, what: string, options?: ErrorCause) {
+    super('timeout', `${what} timed out after ${timeout} ms (${PHASES[phase]})`, options)
+    this.phase = phase
+    this.timeout = timeout
+  }
+}
+
+const PHASES: Record<TimeoutPhase, string> = {
+  queue: 'waiting for a worker; it never ran',
+  run: 'running',
+  start: 'starting',
+  ask: 'waiting for an answer',
+}
+
+/** The caller's signal fired. `cause` is the signal's reason. */
+export class AbortError extends OtpyError {
+  override readonly name = 'AbortError'
+
+  constructor(reason: unknown, what = 'the call') {
+    super('aborted', `${what} was aborted`, { cause: reason })
+  }
+}
+
+/** What is known of a process that ended. */
+export interface ProcessExit {
+  readonly pid: number | undefined
+  /** The exit status; null when a signal ended it, or when it is not known yet. */
+  readonly exitCode: number | null
+  /** The signal that ended it, as `SIGKILL`; null when it exited by itself. */
+  readonly signal: string | null
+  /** The last of what it wrote to stderr, at most 4,096 characters. */
+  readonly stderrTail: string
+}
+
+/** The Python process ended while it ran this call. Whether the call had its effect is not known. */
+export class WorkerExitedError extends OtpyError implements ProcessExit {
+  override readonly name = 'WorkerExitedError'
+  readonly pid: number | undefined
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly stderrTail: string
+  /** When the call started to run, in milliseconds since the epoch; undefined when it had not. */
+  readonly startedAt: number | undefined
+
+  constructor(exit: ProcessExit, what: string, startedAt?: number, options?: ErrorCause) {
+    super('worker_exited', `${what}: its Python process ${describeExit(exit)}`, options)
+    this.pid = exit.pid
+    this.exitCode = exit.exitCode
+    this.signal = exit.signal
+    this.stderrTail = exit.stderrTail
+    this.startedAt = startedAt
+  }
+}
+
+/** The pool's queue is full, so the call was refused and never ran. */
+export class PoolSaturatedError extends OtpyError {
+  override readonly name = 'PoolSaturatedError'
+  readonly pool: string
+  /** Calls waiting when this one came. */
+  readonly queued: number
+  /** The pool's `maxQueue`. */
+  readonly maxQueue: number
+
+  constructor(pool: string, queued: number, maxQueue: number) {
+    super(
+      'pool_saturated',
+      `pool "${pool}" is saturated: ${queued} calls are waiting and maxQueue is ${maxQueue}`,
+    )
+    this.pool = pool
+    this.queued = queued
+    this.maxQueue = maxQueue
+  }
+}
+
+/** The pool is stopping or gone. `cause` says why where there is more to say. */
+export class PoolStoppedError extends OtpyError {
+  override readonly name = 'PoolStoppedError'
+  readonly pool: string
+
+  constructor(pool: string, options?: ErrorCause & { readonly message?: string }) {
+    super('pool_stopped', options?.message ?? `pool "${pool}" is stopped`, options)
+    this.pool = pool
+  }
+}
+
+/** A value has no form on the other side. Nothing was sent; the worker lives on. */
+export class SerializationError extends OtpyError {
+  override readonly name = 'SerializationError'
+  /** Where in the value the offender sits: `args[0].rows[3]`. */
+  readonly path: string
+
+  constructor(path: string, message: string, options?: ErrorCause) {
+    super('not_serializable', `${path}: ${message}`, options)
+    this.path = path
+  }
+}
+
+/** The other side said something that is not understood. Its connection is closed. */
+export class ProtocolError extends OtpyError {
+  override readonly name = 'ProtocolError'
+
+  constructor(message: string, options?: ErrorCause) {
+    super('protocol_error', message, options)
+  }
+}
+
+/** Something could not start: `timed_out`, `refused` (it said why) or `exited` (it died). */
+export type StartFailure = 'timed_out' | 'refused' | 'exited'
+
+/** A child, a worker or the tree could not start. */
+export class StartError extends OtpyError {
+  override readonly name = 'StartError'
+  /** The child that failed. */
+  readonly child: string
+  readonly failure: StartFailure
+  /** What is known of the process, where there was one that ended. */
+  readonly exit: ProcessExit | undefined
+
+  constructor(
+    child: string,
+    failure: StartFailure,
+    message: string,
+    options?: ErrorCause & { readonly exit?: ProcessExit },
+  ) {
+    super('start_failed', `"${child}" could not start: ${message}`, options)
+    this.child = child
+    this.failure = failure
+    this.exit = options?.exit
+  }
+}
+
+/** A supervisor refused a request. */
+export class SupervisorError extends OtpyError {
+  override readonly name = 'SupervisorError'
+  declare readonly code: SupervisorErrorCode
+  /** With `already_started`: the actor that is there. */
+  readonly ref: unknown
+
+  constructor(code: SupervisorErrorCode, message: string, options?: ErrorCause & { readonly ref?: unknown }) {
+    super(code, message, options)
+    this.ref = options?.ref
+  }
+}
+
+/** A registry refused a request. */
+export class RegistryError extends OtpyError {
+  override readonly name = 'RegistryError'
+  declare readonly code: RegistryErrorCode
+  /** With `already_registered`: the actor that holds the key. */
+  readonly ref: unknown
+
+  constructor(code: RegistryErrorCode, message: string, options?: ErrorCause & { readonly ref?: unknown }) {
+    super(code, message, options)
+    this.ref = options?.ref
+  }
+}
+
+/** An actor that was asked is gone: `noproc` before the question, `exited` before the answer. */
+export class ExitError extends OtpyError {
+  override readonly name = 'ExitError'
+
+  constructor(code: 'noproc' | 'exited', message: string, options?: ErrorCause) {
+    super(code, message, options)
+  }
+}
+
+/** One short line for what a process's end was: `exited with status 3`, `was killed by SIGKILL`. */
+export function describeExit(exit: ProcessExit): string {
+  const ended =
+    exit.signal !== null
+      ? `was killed by ${exit.signal}`
+      : exit.exitCode !== null
+        ? `exited with status ${exit.exitCode}`
+        : 'closed its connection'
+  const tail = exit.stderrTail.trim()
+  return tail === '' ? ended : `${ended}; the end of its stderr:\n${indent(tail)}`
+}
+
+/** A value as an error message shows it: short, and never throwing. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return `a function${value.name === '' ? '' : ` (${value.name})`}`
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const name = Object.getPrototypeOf(value)?.constructor?.name
+  return name === undefined || name === 'Object'
+    ? `an object (${Object.keys(value).slice(0, 5)})`
+    : `a ${name}`
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n')
+}

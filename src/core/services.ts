@@ -1,0 +1,48 @@
+import type { AnyActorRef } from 'xstate'
+import type { Clock } from './clock.ts'
+import type { TreeEmitter } from './events.ts'
+
+/** Unique names of live actors: what the lower floors need of the tree's registry. */
+export interface NameRegistry {
+  /** Throws `already_registered`, with the live ref, when the name is taken by another live actor. */
+  register(name: string, ref: AnyActorRef): void
+  whereis(name: string): AnyActorRef | undefined
+}
+
+/** Owns every process group of a tree, and kills what is left of them when Node goes. */
+export interface ProcessGuard {
+  /** From now on this group is killed when Node dies, however it dies. */
+  own(processGroup: number): void
+  /** Kills what is left of the group and forgets it. */
+  release(processGroup: number): void
+}
+
+/** What all actors of one tree share. Nothing of it is global: two trees do not see each other. */
+export interface TreeServices {
+  readonly clock: Clock
+  readonly events: TreeEmitter
+  readonly names: NameRegistry
+  readonly guard: ProcessGuard
+  /**
+   * What `inspect()` shows of an actor beside its state: supervisors tell their children, workers their process.
+   * An actor that has nothing to tell is not in it.
+   */
+  readonly details: WeakMap<AnyActorRef, () => ActorDetails>
+}
+
+/** One node of `tree.inspect()`: JSON all the way down. */
+export interface TreeNode {
+  readonly id: string
+  readonly name: string | undefined
+  readonly type: 'supervisor' | 'worker'
+  /** `running`, `restarting`, `stopped`… for actors without states; a statechart's state with dots: `ready.idle`. */
+  readonly state: string
+  readonly details: Readonly<Record<string, string | number | boolean | null>>
+  readonly children: readonly TreeNode[]
+}
+
+/** What an actor tells about itself. */
+export interface ActorDetails {
+  readonly details?: TreeNode['details']
+  readonly children?: readonly TreeNode[]
+}
