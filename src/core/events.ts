@@ -1,4 +1,4 @@
-import type EventEmitter from 'eventemitter3'
+import type { EventEmitter } from 'eventemitter3'
 import type { AnyActorRef } from 'xstate'
 import type { ExitReason } from './exit-reason.ts'
 
