@@ -1,0 +1,4 @@
+/** Runs in piscina's threads. */
+export default function echo(value) {
+  return value
+}

@@ -1,0 +1,142 @@
+import { actorLayer } from './actor-layer.ts'
+import { childrenAtSize } from './children.ts'
+import { type Contender, type Contestant, type Setting, startToFirstCall } from './contender.ts'
+import { heapGrowth } from './heap.ts'
+import { duration, latency, throughput } from './measure.ts'
+
+/** One figure of a row. */
+export interface Metric {
+  readonly title: string
+  readonly unit: string
+  readonly better: 'lower' | 'higher'
+  /** What the project wants to reach, in words. */
+  readonly goal?: string
+}
+
+/** What is measured in one go: its figures, and how to get them from an opened contender or from a contestant. */
+export interface Row {
+  readonly id: string
+  readonly metrics: readonly Metric[]
+  readonly rounds: number
+  /** Measures what is open. */
+  withOpen?(contender: Contender, quick: boolean): Promise<readonly number[]>
+  /** Measures from nothing. Undefined: this contestant has no such figure. */
+  fresh?(contestant: Contestant, setting: Setting): (() => Promise<readonly number[]>) | undefined
+  /** Measures the project alone. Undefined: not there yet. */
+  alone?(setting: Setting, quick: boolean): (() => Promise<readonly number[]>) | undefined
+}
+
+const megabyte = 1 << 20
+const bytesOf = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 31) & 255)
+const one = bytesOf(megabyte)
+const sixteen = new Uint8Array(16 * megabyte).fill(7)
+const floats = Array.from({ length: 100_000 }, (_, i) => i * 1.25 + 0.1)
+const million = Float64Array.from({ length: 1_000_000 }, (_, i) => i * 0.5)
+
+/** Makes sure that what is timed is what was asked for. */
+function same(answer: { readonly length: number }, asked: { readonly length: number }): void {
+  const [got, wanted] = [answer as ArrayLike<unknown>, asked as ArrayLike<unknown>]
+  const last = wanted.length - 1
+  if (got.length === wanted.length && got[0] === wanted[0] && got[last] === wanted[last]) return
+  throw new Error('what came back is not what was sent')
+}
+
+const ms = (title: string, goal?: string): Metric => ({
+  title,
+  unit: 'ms',
+  better: 'lower',
+  ...(goal ? { goal } : {}),
+})
+
+const us = (title: string, goal?: string): Metric => ({ ...ms(title, goal), unit: 'µs' })
+
+export const rows: readonly Row[] = [
+  {
+    id: 'small',
+    metrics: [us('small call p50', '≤ 1.35 × the floor, or the floor + 12 µs'), us('small call p99')],
+    rounds: 7,
+    withOpen: (contender, quick) => latency(() => contender.echo('hello'), quick ? 500 : 3_000),
+  },
+  {
+    id: 'flight',
+    metrics: [
+      {
+        title: '64 in flight',
+        unit: 'calls/s',
+        better: 'higher',
+        goal: 'pool of 2: ≥ 0.2 × the floor, and more than the peers',
+      },
+    ],
+    rounds: 7,
+    withOpen: async (contender, quick) => [
+      await throughput(() => contender.echo('hello'), quick ? 4_000 : 20_000, 64),
+    ],
+  },
+  {
+    id: 'bulk',
+    metrics: [ms('1 MB bytes echo', '≤ 1.25 × the floor')],
+    rounds: 5,
+    withOpen: async (contender, quick) => [
+      await duration(async () => same(await contender.bytes(one), one), quick ? 3 : 20),
+    ],
+  },
+  {
+    id: 'bulk16',
+    metrics: [ms('16 MB bytes echo', '≤ 1.25 × the floor')],
+    rounds: 5,
+    withOpen: async (contender, quick) => [
+      await duration(async () => same(await contender.bytes(sixteen), sixteen), quick ? 1 : 5),
+    ],
+  },
+  {
+    id: 'floats',
+    metrics: [ms('100k floats echo', '≤ 15 ms')],
+    rounds: 5,
+    withOpen: async (contender, quick) => [
+      await duration(async () => same(await contender.floats(floats), floats), quick ? 1 : 5),
+    ],
+  },
+  {
+    id: 'float64',
+    metrics: [ms('Float64Array 1M echo', '≤ 1.3 × the floor')],
+    rounds: 5,
+    withOpen: async (contender, quick) => [
+      await duration(async () => same(await contender.float64(million), million), quick ? 1 : 5),
+    ],
+  },
+  {
+    id: 'start',
+    metrics: [ms('start to first call', '≤ 45 ms')],
+    rounds: 7,
+    fresh: (contestant, setting) => async () => [await startToFirstCall(contestant, setting)],
+  },
+  {
+    id: 'eight',
+    metrics: [ms('8 workers ready', '≤ 2.5 × eight interpreters that do nothing')],
+    rounds: 5,
+    fresh: (contestant, setting) =>
+      contestant.eightReady && (async () => [await contestant.eightReady!(setting)]),
+  },
+  {
+    id: 'actors',
+    metrics: [us('actor layer a call', '≤ 4 µs')],
+    rounds: 5,
+    alone: (_, quick) => actorLayer && (async () => [await actorLayer!(quick ? 20_000 : 200_000)]),
+  },
+  {
+    id: 'children',
+    metrics: [
+      us('startChild, first 1,000'),
+      us('startChild, last 1,000 of 100,000', '≤ 1.5 × the first'),
+      us('stop, a child of 100,000', '≤ 50 µs'),
+    ],
+    rounds: 1,
+    alone: (_, quick) => () => childrenAtSize(quick ? 10_000 : 100_000),
+  },
+  {
+    id: 'heap',
+    metrics: [{ title: 'heap growth, 1M calls', unit: 'MB', better: 'lower', goal: 'none' }],
+    rounds: 0,
+    alone: (setting, quick) => async () => [await heapGrowth(setting, quick ? 100_000 : 1_000_000)],
+  },
+]
