@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+type Falsy = false | 0 | '' | null | undefined
+
 /**
  * Waits until a condition holds, asking again every few milliseconds; fails when it does not within `timeout` milliseconds.
  *
@@ -9,11 +11,11 @@ export async function eventually<T>(
   condition: () => T | Promise<T>,
   timeout = 5_000,
   what: string | (() => string) = String(condition),
-): Promise<T> {
+): Promise<Exclude<T, Falsy>> {
   const end = performance.now() + timeout
   for (;;) {
     const held = await condition()
-    if (held) return held
+    if (held) return held as Exclude<T, Falsy>
     if (performance.now() > end) {
       throw new Error(`not within ${timeout} ms: ${typeof what === 'string' ? what : what()}`)
     }
