@@ -1,0 +1,91 @@
+"""From a module's name and a qualified name to the callable, with `site` run only when it is needed."""
+
+import sys
+
+_stdlib = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))
+_site_ran = False
+
+
+class LateSite:
+    """The last finder on `sys.meta_path`: a module that nothing else finds may be in site-packages.
+
+    `site` costs more than the whole rest of a worker's start, and calls into the standard library do not need it.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if _site_ran:
+            return None
+        run_site()
+        for finder in sys.meta_path:
+            if finder is not LateSite:
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    return spec
+        return None
+
+
+def run_site():
+    """What Python does at a normal start: site-packages, `.pth` files, `sitecustomize`, a venv's prefix. Once."""
+    global _site_ran
+    if not _site_ran:
+        _site_ran = True
+        import site
+
+        before = set(sys.path)
+        tail = [entry for entry in sys.path if entry == _working_directory]
+        site.main()
+        if tail and set(sys.path) != before:
+            sys.path.remove(_working_directory)
+            sys.path.append(_working_directory)
+
+
+_working_directory = None
+
+
+def set_search_path(python_path, working_directory):
+    """`python_path` goes before everything, the working directory after everything: it shadows nothing."""
+    global _working_directory
+    _working_directory = working_directory
+    sys.path[:0] = python_path
+    sys.path.append(working_directory)
+    sys.meta_path.append(LateSite)
+
+
+def load(module):
+    """Imports a module by its dotted name. What is not of the standard library sees a full `site`."""
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        return loaded
+    if module.partition(".")[0] not in _stdlib:
+        run_site()
+    __import__(module)
+    return sys.modules[module]
+
+
+def resolve(module, name):
+    """The callable. Raises what the import raises, `AttributeError`, or `TypeError` when it is not callable."""
+    if module == "otpy.builtins":
+        return {"eval": evaluate, "exec": execute}[name]
+    target = load(module)
+    at = module
+    for part in name.split("."):
+        try:
+            target = getattr(target, part)
+        except AttributeError:
+            kind = "module" if at == module else type(target).__name__
+            raise AttributeError("%s %r has no attribute %r" % (kind, at, part)) from None
+        at += "." + part
+    if not callable(target):
+        raise TypeError("%s is not callable: it is a %s" % (at, type(target).__name__))
+    return target
+
+
+def evaluate(expression, local_names=None):
+    """The value of an expression, in a namespace of its own."""
+    return eval(expression, {"__name__": "otpy.eval", **(local_names or {})})
+
+
+def execute(code, local_names=None):
+    """Runs statements in a namespace of their own; nothing comes back."""
+    exec(code, {"__name__": "otpy.exec", **(local_names or {})})

@@ -1,0 +1,241 @@
+"""The main loop of a worker: read a call, say that it started, run it, answer."""
+
+import sys
+from posix import getcwd, getpid
+from time import perf_counter_ns
+
+from otpy import cancellation, codec, targets, wire
+from otpy.cancellation import _FIRST_SLOT, _RECALL_WORD, Cancelled
+
+_CONNECTION_FD = 3
+_PAGE_FD = 4
+_PAGE_BYTES = 4096
+_MAX_U32 = 0xFFFFFFFF
+
+
+async def _nothing():
+    pass
+
+
+_coroutine = _nothing()
+_CoroutineType = type(_coroutine)
+_coroutine.close()
+
+
+def main():
+    """Runs until Node closes the connection, or a call exits the process. Returns the exit status."""
+    connection = wire.Connection(_CONNECTION_FD)
+    frame = connection.read()
+    if frame is None:
+        return 0
+    try:
+        config = codec.decode(frame[4], frame[5])
+        if config["protocol"] != wire.PROTOCOL_VERSION:
+            raise RuntimeError(
+                "Node speaks protocol %r, this Python side speaks %r"
+                % (config["protocol"], wire.PROTOCOL_VERSION)
+            )
+        page = _map_page()
+        _let_go_after_fork(connection)
+        _flush_lines()
+        worker = Worker(connection, page, config)
+        worker.prepare()
+    except BaseException as error:
+        connection.send(wire.REFUSED, 0, 0, 0, *codec.encode_exception(error))
+        return 1
+    connection.send(
+        wire.READY,
+        0,
+        0,
+        0,
+        *codec.encode(
+            {
+                "protocol": wire.PROTOCOL_VERSION,
+                "python": "%d.%d.%d" % sys.version_info[:3],
+                "executable": sys.executable,
+                "pid": getpid(),
+                "capabilities": [],
+            }
+        )
+    )
+    try:
+        return worker.serve()
+    except (BrokenPipeError, ConnectionResetError):
+        return 0
+
+
+def _map_page():
+    from mmap import mmap
+    from posix import close
+
+    page = memoryview(mmap(_PAGE_FD, _PAGE_BYTES)).cast("Q")
+    close(_PAGE_FD)
+    return page
+
+
+def _let_go_after_fork(connection):
+    from posix import register_at_fork
+
+    register_at_fork(after_in_child=connection.close_after_fork)
+
+
+def _flush_lines():
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(line_buffering=True)
+
+
+class Worker:
+    def __init__(self, connection, page, config):
+        self._connection = connection
+        self._page = page
+        self._config = config
+        self._limit = config["maxMessageBytes"]
+        self._names = {}
+        self._callables = {}
+        self._loop = None
+
+    def prepare(self):
+        """Everything that comes before the first call: search path, preloaded modules, the initializer."""
+        config = self._config
+        targets.set_search_path(config["pythonPath"], getcwd())
+        codec.configure(arrays=config["arrays"])
+        for module in config["preload"]:
+            targets.load(module)
+        if config["initializer"] is not None:
+            module, _, name = config["initializer"].partition(":")
+            targets.resolve(module, name)()
+        cancellation.install(self._page, [self._run.__code__, self._await.__code__])
+
+    def serve(self):
+        """Runs calls one at a time until Node closes its end. Returns the exit status."""
+        page = self._page
+        read = self._connection.read
+        while True:
+            frame = read()
+            if frame is None:
+                return 0
+            kind, flags, argument, call, payload, buffers = frame
+            if kind == wire.CALL:
+                page[_FIRST_SLOT] = call
+                if call <= page[_RECALL_WORD]:
+                    self._connection.send(wire.RECALLED, 0, 0, call, (b"",), ())
+                    continue
+                status = self._run(flags, argument, call, payload, buffers)
+                if status is not None:
+                    return status
+            elif kind == wire.TARGET:
+                self._names[argument] = codec.decode(payload, buffers)
+            else:
+                raise RuntimeError("a frame of kind %d came, which this side does not know" % kind)
+            frame = payload = buffers = None
+
+    def _run(self, flags, target, call, payload, buffers):
+        """One call, from its arguments to its answer. Returns an exit status when the call asked for one."""
+        started = perf_counter_ns()
+        error = result = None
+        try:
+            function = self._callables.get(target)
+            if function is None:
+                function = self._callables[target] = targets.resolve(*self._names[target])
+            arguments = codec.decode(payload, buffers)
+            payload = buffers = None
+            if flags & wire.KWARGS:
+                positional, named = arguments
+                arguments = None
+                cancellation.armed = True
+                result = _invoke_named(function, positional, named)
+            else:
+                cancellation.armed = True
+                result = _invoke(function, arguments)
+            if type(result) is _CoroutineType:
+                result = self._await(result)
+            cancellation.armed = False
+        except BaseException as raised:
+            cancellation.armed = False
+            error = raised
+        positional = named = arguments = None
+        micros = min((perf_counter_ns() - started) // 1000, _MAX_U32)
+        if error is None:
+            self._answer(call, micros, result)
+        elif isinstance(error, Cancelled):
+            flags = wire.TAINTED if _cut_an_import(error) else 0
+            self._connection.send(wire.CANCELLED, flags, micros, call, (b"",), ())
+        elif isinstance(error, SystemExit):
+            return self._exit(call, error.code)
+        else:
+            self._connection.send(wire.ERROR, 0, micros, call, *self._exception(error))
+        # The traceback refers to this frame: without this each error would wait for the cycle collector.
+        error = None
+        return None
+
+    def _answer(self, call, micros, result):
+        try:
+            pieces, buffers = codec.encode(result)
+            size = sum(map(len, pieces)) + sum(memoryview(data).nbytes for _, data in buffers)
+            if size > self._limit:
+                raise codec.SerializationError(
+                    "result", "%d bytes are more than maxMessageBytes, which is %d" % (size, self._limit)
+                )
+        except codec.SerializationError as error:
+            reason = codec.encode((error.path, error.message))
+            self._connection.send(wire.NOT_SERIALIZABLE, 0, micros, call, *reason)
+        except BaseException as error:
+            self._connection.send(wire.ERROR, 0, micros, call, *self._exception(error))
+        else:
+            self._connection.send(wire.RESULT, 0, micros, call, pieces, buffers)
+
+    def _exception(self, error):
+        pieces, buffers = codec.encode_exception(error)
+        if sum(map(len, pieces)) + sum(memoryview(data).nbytes for _, data in buffers) > self._limit:
+            message = "%s, and what it says is more than maxMessageBytes" % type(error).__qualname__
+            pieces, buffers = codec.encode_exception(RuntimeError(message))
+        return pieces, buffers
+
+    def _exit(self, call, code):
+        """`sys.exit` in a call ends the process; Node is told first, since finalization can take long."""
+        if code is None:
+            status = 0
+        elif isinstance(code, int):
+            status = code & 0xFF
+        else:
+            print(code, file=sys.stderr)
+            status = 1
+        self._connection.send(wire.EXITING, 0, status, call, (b"",), ())
+        return status
+
+    def _await(self, coroutine):
+        """Runs an `async def` to its end, on one event loop that lives as long as the worker."""
+        cancellation.armed = False
+        import asyncio
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        task = self._loop.create_task(coroutine)
+        try:
+            cancellation.armed = True
+            return _invoke(self._loop.run_until_complete, (task,))
+        except BaseException:
+            cancellation.armed = False
+            task.cancel()
+            self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            raise
+
+
+def _invoke(function, arguments):
+    """A frame of its own around user code: an interrupt may hit here, and nowhere else in otpy."""
+    return function(*arguments)
+
+
+def _invoke_named(function, arguments, named):
+    return function(*arguments, **named)
+
+
+def _cut_an_import(error):
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        trace = trace.tb_next
+    return False

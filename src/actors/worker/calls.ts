@@ -1,0 +1,318 @@
+import type { Clock } from '../../core/clock.ts'
+import { AbortError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
+import type { Connection } from '../../process/connection.ts'
+import type { Call } from '../call.ts'
+
+/** How much work is sent ahead at most, in microseconds of the worker's recent average. */
+const AHEAD_MICROS = 1_000
+
+/** What a call costs beside its own run: decoding, encoding, writing. */
+const OVERHEAD_MICROS = 8
+
+const MAX_AHEAD = 256
+
+/** How long Python may take between "this call starts" and "is it recalled?". */
+const RECALL_SETTLES_MS = 1
+
+const INTERRUPT_EVERY_MS = 20
+
+/** The pool, as its workers see it. */
+export interface WorkerHost {
+  /** Takes calls from now on. */
+  ready(worker: WorkerCalls): void
+  /** Has answered, or has unwound, and may have room. */
+  freed(worker: WorkerCalls): void
+  /** The call is answered. `micros`: how long Python ran it. */
+  answered(call: Call, value: unknown, micros: number): void
+  /** The call failed; it ran, or may have. */
+  failed(call: Call, error: unknown, micros: number): void
+  /** Nobody wants these any more, and they have not started. */
+  withdrawn(call: Call, error: Error): void
+  /** These have not started and will not: to be sent to somebody else, in this order. */
+  returned(worker: WorkerCalls, calls: readonly Call[]): void
+  /** Takes no more calls. What had not started has been returned. */
+  gone(worker: WorkerCalls): void
+}
+
+/** How one worker treats its calls. */
+export interface WorkerCallsOptions {
+  readonly name: string
+  readonly clock: Clock
+  readonly host: WorkerHost
+  /** Milliseconds that Python may take to unwind before its process is killed. */
+  readonly interruptGrace: number
+  /** Whether calls may be sent while another one runs. */
+  readonly sendAhead: boolean
+}
+
+/**
+ * The per-call half of a worker: plain functions around one connection. What was sent and is not answered is here; the
+ * lifecycle is the statechart's.
+ */
+export class WorkerCalls {
+  readonly name: string
+  readonly connection: Connection
+  /** Calls answered, whatever the answer. */
+  answered = 0
+  /** Whether the pool has it among its idle workers; the pool's own mark. */
+  parked = false
+  readonly #options: WorkerCallsOptions
+  /** Sent and not answered, in the order of sending: the first is running, or about to. */
+  readonly #sent = new Map<number, Call>()
+  #lastId = 0
+  #averageMicros = Number.NaN
+  #lastProgress = 0
+  #recalling = false
+  /** The call that kept those behind it waiting: nothing is sent ahead before it is answered. */
+  #stalledBy = 0
+  /** The call that is being interrupted, until it has unwound. */
+  #unwinding: Call | undefined
+  #interruptTimer: unknown
+  #recallTimer: unknown
+  #open = false
+
+  constructor(connection: Connection, options: WorkerCallsOptions) {
+    this.connection = connection
+    this.name = options.name
+    this.#options = options
+  }
+
+  /** Calls sent and not answered. */
+  get load(): number {
+    return this.#sent.size
+  }
+
+  /** Calls that were sent while another one ran. */
+  get ahead(): number {
+    return this.#sent.size > 1 ? this.#sent.size - 1 : 0
+  }
+
+  /** The calls that it holds, in the order of sending. */
+  held(): Iterable<Call> {
+    return [...this.#sent.values()]
+  }
+
+  /** How many more calls it may be sent. */
+  get room(): number {
+    if (!this.#open || this.#recalling || this.#unwinding !== undefined) return 0
+    const { size } = this.#sent
+    if (this.#stalledBy !== 0 && this.#sent.has(this.#stalledBy)) return 0
+    if (size === 0) return this.#options.sendAhead ? this.#aheadLimit() + 1 : 1
+    return this.#options.sendAhead ? this.#aheadLimit() + 1 - size : 0
+  }
+
+  /** Microseconds that its recent calls ran; undefined before the first. */
+  get averageMicros(): number | undefined {
+    return Number.isNaN(this.#averageMicros) ? undefined : this.#averageMicros
+  }
+
+  /** From now on the host may send. */
+  open(): void {
+    this.#open = true
+    this.#options.host.ready(this)
+  }
+
+  /** Sends a call. Throws `SerializationError` when an argument has no form; the worker is as before then. */
+  send(call: Call): void {
+    const { module, fn, args, kwargs } = call.request
+    this.connection.call(this.#lastId + 1, module, fn, args, kwargs)
+    if (this.#sent.size === 0) this.#lastProgress = this.#options.clock.now()
+    call.state = 'sent'
+    call.worker = this
+    call.wireId = ++this.#lastId
+    this.#sent.set(call.wireId, call)
+  }
+
+  /** Takes back what was sent ahead, if nothing has been answered for so long. */
+  recallWhenStalled(now: number, stalledAfterMs: number): void {
+    if (this.#sent.size > 1 && now - this.#lastProgress >= stalledAfterMs) {
+      const head = this.#sent.keys().next().value as number
+      if (this.connection.started() > head) return
+      this.#stalledBy = head
+      this.recall()
+    }
+  }
+
+  /** Takes back everything that has not started; `returned` or `withdrawn` tells of it a millisecond later. */
+  recall(): void {
+    if (this.#recalling || this.#sent.size === 0) return
+    this.#recalling = true
+    this.connection.recall(this.#lastId)
+    this.#recallTimer = this.#options.clock.setTimeout(() => this.#recalled(), RECALL_SETTLES_MS)
+  }
+
+  /** Whether calls of less priority wait here although they have not started. */
+  holdsLess(priority: number): boolean {
+    if (this.#sent.size < 2) return false
+    for (const { request } of this.#sent.values()) if (request.priority < priority) return true
+    return false
+  }
+
+  /**
+   * The caller does not want the answer any more. A call that has not started never will, and is handed to
+   * `withdrawn`, a millisecond from now; one that runs is interrupted, and `failed` with `ifRunning` at once.
+   */
+  withdraw(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void {
+    if (this.#sent.get(call.wireId) !== call) return
+    if (call.withdrawn !== undefined) {
+      call.withdrawn = { ...call.withdrawn, ifRunning: call.withdrawn.ifRunning ?? ifRunning }
+      return
+    }
+    if (this.connection.started() >= call.wireId) {
+      if (ifRunning !== undefined) this.#abandon(call, ifRunning)
+      return
+    }
+    call.withdrawn = { ifWaiting, ifRunning }
+    this.recall()
+  }
+
+  /** What the connection's handlers of the same names are told. */
+  result(id: number, value: unknown, micros: number): void {
+    const call = this.#settle(id, micros)
+    if (call !== undefined) this.#options.host.answered(call, value, micros)
+  }
+
+  failed(id: number, error: unknown, micros: number): void {
+    const call = this.#settle(id, micros)
+    if (call !== undefined) this.#options.host.failed(call, error, micros)
+  }
+
+  recalled(id: number): void {
+    const call = this.#sent.get(id)
+    if (call === undefined) return
+    this.#sent.delete(id)
+    this.#handBack([call])
+  }
+
+  cancelled(id: number): void {
+    const call = this.#settle(id, 0)
+    if (call !== undefined) {
+      const reason = new Error('the Python function raised otpy.Cancelled, which nobody had asked for')
+      this.#options.host.failed(call, new AbortError(reason, call.name), 0)
+    }
+  }
+
+  drained(): void {
+    this.#lastProgress = this.#options.clock.now()
+    if (this.#open) this.#options.host.freed(this)
+  }
+
+  /** The process is gone, or about to: rejects what had started, gives back what had not. */
+  close(exit: ProcessExit, cause?: Error): void {
+    this.#open = false
+    this.#clearTimers()
+    const started = this.connection.started()
+    const lost: Call[] = []
+    const untouched: Call[] = []
+    for (const call of this.#sent.values()) (call.wireId <= started ? lost : untouched).push(call)
+    this.#sent.clear()
+    this.#handBack(untouched)
+    for (const call of lost) {
+      if (call.state !== 'settled') {
+        const options = cause === undefined ? undefined : { cause }
+        this.#options.host.failed(call, new WorkerExitedError(exit, call.name, this.#runsSince(), options), 0)
+      }
+    }
+    this.#options.host.gone(this)
+  }
+
+  /** No call is sent any more; what runs is interrupted. */
+  shut(): void {
+    this.#open = false
+    const head = this.#sent.keys().next().value
+    if (head !== undefined) this.#interrupt(this.#sent.get(head)!)
+  }
+
+  #aheadLimit(): number {
+    const average = this.#averageMicros
+    if (Number.isNaN(average)) return 0
+    return Math.min(MAX_AHEAD, Math.floor(AHEAD_MICROS / (average + OVERHEAD_MICROS)))
+  }
+
+  /** Takes an answered call out. Undefined when its caller has been answered before. */
+  #settle(id: number, micros: number): Call | undefined {
+    const call = this.#sent.get(id)
+    if (call === undefined) return undefined
+    this.#sent.delete(id)
+    this.answered++
+    this.#averageMicros = Number.isNaN(this.#averageMicros)
+      ? micros
+      : this.#averageMicros + (micros - this.#averageMicros) / 4
+    if (this.#unwinding === call) this.#unwound()
+    return call.state === 'settled' ? undefined : call
+  }
+
+  #recalled(): void {
+    this.#recalling = false
+    const started = this.connection.started()
+    const back: Call[] = []
+    for (const call of this.#sent.values()) {
+      if (call.wireId > started) back.push(call)
+      else if (call.withdrawn !== undefined && call.state !== 'settled') {
+        const { ifRunning } = call.withdrawn
+        call.withdrawn = undefined
+        if (ifRunning !== undefined) this.#abandon(call, ifRunning)
+      }
+    }
+    for (const call of back) this.#sent.delete(call.wireId)
+    this.#handBack(back)
+    if (this.#open) this.#options.host.freed(this)
+  }
+
+  #handBack(calls: readonly Call[]): void {
+    const { host } = this.#options
+    const wanted: Call[] = []
+    for (const call of calls) {
+      if (call.state === 'settled') continue
+      call.worker = undefined
+      if (call.withdrawn === undefined) wanted.push(call)
+      else host.withdrawn(call, call.withdrawn.ifWaiting)
+    }
+    if (wanted.length > 0) host.returned(this, wanted)
+  }
+
+  /** Answers the caller now, and gets Python out of the call. */
+  #abandon(call: Call, error: Error): void {
+    this.#options.host.failed(call, error, 0)
+    this.#interrupt(call)
+    this.recall()
+  }
+
+  #interrupt(call: Call): void {
+    const { clock, interruptGrace } = this.#options
+    if (this.#unwinding !== undefined) return
+    this.#unwinding = call
+    const killAt = clock.now() + interruptGrace
+    const again = (): void => {
+      const left = killAt - clock.now()
+      if (left <= 0) {
+        this.connection.kill()
+        return
+      }
+      this.connection.interrupt(call.wireId)
+      this.#interruptTimer = clock.setTimeout(again, Math.min(INTERRUPT_EVERY_MS, left))
+    }
+    again()
+  }
+
+  #unwound(): void {
+    this.#options.clock.clearTimeout(this.#interruptTimer)
+    this.#unwinding = undefined
+    for (const call of this.#sent.values()) {
+      if (call.state === 'settled') {
+        this.#interrupt(call)
+        return
+      }
+    }
+  }
+
+  /** About when the running call was started, in milliseconds since the epoch. */
+  #runsSince(): number {
+    return Date.now() - (this.#options.clock.now() - this.#lastProgress)
+  }
+
+  #clearTimers(): void {
+    this.#options.clock.clearTimeout(this.#interruptTimer)
+    this.#options.clock.clearTimeout(this.#recallTimer)
+  }
+}

@@ -1,0 +1,109 @@
+import { describeExit, type ProcessExit, PythonError, StartError } from '../../core/errors.ts'
+import type { Connection, ConnectionHandlers, PythonInfo } from '../../process/connection.ts'
+import { WorkerCalls, type WorkerCallsOptions } from './calls.ts'
+
+/** What a worker's process tells the worker's statechart. */
+export type LinkEvent =
+  | { readonly type: 'process.ready'; readonly info: PythonInfo }
+  | { readonly type: 'process.refused'; readonly error: StartError }
+  | { readonly type: 'process.closed'; readonly exit: ProcessExit; readonly error: Error | undefined }
+
+/** How a worker comes to its process. */
+export interface LinkOptions extends WorkerCallsOptions {
+  readonly connect: (handlers: ConnectionHandlers) => Connection
+  readonly onLine: (link: WorkerLink, stream: 'stdout' | 'stderr', line: string, dropped: number) => void
+}
+
+/** Joins one Python process, the calls that it was sent, and the statechart that watches both. */
+export class WorkerLink {
+  readonly options: LinkOptions
+  calls: WorkerCalls | undefined
+  info: PythonInfo | undefined
+  /** How the process ended. */
+  exit: ProcessExit | undefined
+  #closed = false
+  #exitTimer: unknown
+
+  constructor(options: LinkOptions) {
+    this.options = options
+  }
+
+  get pid(): number | undefined {
+    return this.calls?.connection.pid
+  }
+
+  /** When its process was started, milliseconds since the epoch. */
+  get startedAt(): number {
+    return this.calls?.connection.startedAt ?? 0
+  }
+
+  /** Starts the process. `tell` hears of its life until it is closed. */
+  start(tell: (event: LinkEvent) => void): void {
+    const { name } = this.options
+    const calls = (): WorkerCalls => this.calls!
+    this.calls = new WorkerCalls(
+      this.options.connect({
+        ready: (info) => {
+          this.info = info
+          tell({ type: 'process.ready', info })
+        },
+        refused: (error) => tell({ type: 'process.refused', error: refusal(name, error) }),
+        result: (id, value, micros) => calls().result(id, value, micros),
+        failed: (id, error, micros) => calls().failed(id, error, micros),
+        recalled: (id) => calls().recalled(id),
+        cancelled: (id, tainted) => {
+          calls().cancelled(id)
+          if (tainted) calls().connection.kill()
+        },
+        exiting: (_id, status) => this.#exiting(status),
+        drained: () => calls().drained(),
+        line: (stream, line, dropped) => this.options.onLine(this, stream, line, dropped),
+        closed: (exit, error) => {
+          this.#close(exit, error)
+          calls().connection.dispose()
+          this.options.clock.clearTimeout(this.#exitTimer)
+          tell({ type: 'process.closed', exit: this.exit!, error })
+        },
+      }),
+      this.options,
+    )
+  }
+
+  /** Kills the process if it is there; for when nobody can wait. */
+  dispose(): void {
+    this.calls?.connection.kill()
+  }
+
+  /** The process has said that it exits: its call is answered now, whatever finalization takes. */
+  #exiting(status: number): void {
+    const { pid } = this
+    this.#close({ pid, exitCode: status, signal: null, stderrTail: '' }, undefined)
+    this.calls?.connection.end()
+    const { clock, interruptGrace } = this.options
+    this.#exitTimer = clock.setTimeout(() => this.dispose(), interruptGrace)
+  }
+
+  #close(exit: ProcessExit, error: Error | undefined): void {
+    // The first word on how it ended is kept: a process that is killed while it finalizes had chosen its status.
+    this.exit ??= exit
+    if (this.#closed) return
+    this.#closed = true
+    this.calls?.close(exit, error)
+  }
+}
+
+function refusal(name: string, error: unknown): StartError {
+  const message =
+    error instanceof PythonError
+      ? `${error.pythonType}: ${error.message}\n${error.traceback}`
+      : error instanceof Error
+        ? error.message
+        : String(error)
+  return new StartError(name, 'refused', message, { cause: error })
+}
+
+/** The error of a worker whose process ended before it was ready. */
+export function endedAtStart(name: string, exit: ProcessExit, error: Error | undefined): StartError {
+  const message = error === undefined ? `its Python process ${describeExit(exit)}` : error.message
+  return new StartError(name, 'exited', message, error === undefined ? { exit } : { exit, cause: error })
+}

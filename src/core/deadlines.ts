@@ -1,0 +1,78 @@
+import type { Clock } from './clock.ts'
+import { LinkedList, type LinkedNode } from './linked-list.ts'
+
+interface Due<T> {
+  readonly at: number
+  readonly owner: T
+}
+
+/** A deadline that has been set; give it back to {@link Deadlines.clear}. */
+export type Deadline<T> = LinkedNode<Due<T>>
+
+/** Node's timers take no longer delay. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * Deadlines of very many owners at the price of a list entry each: those of one duration expire in the order in which
+ * they were set, so each duration has one list and at most one timer.
+ */
+export class Deadlines<T> {
+  readonly #clock: Clock
+  readonly #expired: (owner: T, duration: number) => void
+  readonly #durations = new Map<number, Duration<T>>()
+
+  /** @param expired called once for each deadline that passes */
+  constructor(clock: Clock, expired: (owner: T, duration: number) => void) {
+    this.#clock = clock
+    this.#expired = expired
+  }
+
+  /**
+   * @param duration milliseconds from now; not Infinity
+   * @param now the clock's time, when it is at hand
+   */
+  set(owner: T, duration: number, now = this.#clock.now()): Deadline<T> {
+    let list = this.#durations.get(duration)
+    if (list === undefined) {
+      list = { due: new LinkedList(), timer: undefined }
+      this.#durations.set(duration, list)
+    }
+    const deadline = list.due.push({ at: now + duration, owner })
+    if (list.timer === undefined) this.#arm(duration, list)
+    return deadline
+  }
+
+  clear(deadline: Deadline<T>): void {
+    deadline.list?.remove(deadline)
+  }
+
+  /** Forgets all deadlines. */
+  close(): void {
+    for (const { timer } of this.#durations.values()) this.#clock.clearTimeout(timer)
+    this.#durations.clear()
+  }
+
+  #arm(duration: number, list: Duration<T>): void {
+    const first = list.due.first
+    if (first === undefined) {
+      // A timer with nothing to do ends the list, so durations that are used once do not stay for ever.
+      this.#durations.delete(duration)
+      return
+    }
+    const delay = Math.min(Math.max(1, Math.ceil(first.value.at - this.#clock.now())), LONGEST_TIMER_MS)
+    list.timer = this.#clock.setTimeout(() => {
+      list.timer = undefined
+      const now = this.#clock.now()
+      for (let due = list.due.first; due !== undefined && due.value.at <= now; due = list.due.first) {
+        list.due.remove(due)
+        this.#expired(due.value.owner, duration)
+      }
+      if (list.timer === undefined && this.#durations.get(duration) === list) this.#arm(duration, list)
+    }, delay)
+  }
+}
+
+interface Duration<T> {
+  readonly due: LinkedList<Due<T>>
+  timer: unknown
+}

@@ -1,0 +1,338 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { ProtocolError, SerializationError } from '../core/errors.ts'
+import type { ProcessGuard } from '../core/services.ts'
+import { decodeValue } from '../wire/decode.ts'
+import type { EncodeOptions } from '../wire/encode.ts'
+import { FrameReader } from '../wire/frames.ts'
+import { Flag, Kind, PROTOCOL_VERSION } from '../wire/messages.ts'
+import type { Connection, ConnectionHandlers, PythonInfo } from './connection.ts'
+import { Outbox } from './outbox.ts'
+import { OutputLines } from './output.ts'
+import { ProgressPage } from './progress-page.ts'
+
+const BOOT = fileURLToPath(new URL('../../python/boot.py', import.meta.url))
+
+/** How long after the first sign of death the rest is waited for: the other sign, unread answers, stderr. */
+const DEATH_SETTLES_MS = 5
+
+/** How a Python process is started. All resolved: nothing is looked up here. */
+export interface SpawnOptions {
+  /** The interpreter's absolute path. */
+  readonly executable: string
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  /** Folders that come first on `sys.path`, absolute. */
+  readonly pythonPath: readonly string[]
+  readonly preload: readonly string[]
+  /** `module:function`, called before the first call. */
+  readonly initializer: string | undefined
+  readonly maxMessageBytes: number
+  readonly encode: EncodeOptions
+  readonly guard: ProcessGuard
+  /** Whether anybody wants lines of output; the tail of stderr is kept in any case. */
+  readonly wantsLines: () => boolean
+}
+
+/**
+ * Starts a Python process in a process group of its own, with a duplex connection as descriptor 3 and the progress page as 4.
+ *
+ * Never throws: what goes wrong at once (no descriptor left, no such interpreter) comes as `closed`, with the error.
+ */
+export function spawnPython(options: SpawnOptions, handlers: ConnectionHandlers): Connection {
+  return new PythonProcess(options, handlers)
+}
+
+class PythonProcess implements Connection {
+  readonly startedAt = Date.now()
+  readonly #options: SpawnOptions
+  readonly #handlers: ConnectionHandlers
+  readonly #targets = new Map<string, Map<string, number>>()
+  readonly #reader: FrameReader
+  #page: ProgressPage | undefined
+  #child: ChildProcess | undefined
+  #socket: Duplex | undefined
+  #outbox: Outbox | undefined
+  #stderr: OutputLines | undefined
+  #lastTarget = 0
+  /** What has ended so far; the process is gone when all have, or a little after the first. */
+  #exit: { readonly exitCode: number | null; readonly signal: string | null } | undefined
+  #socketEnded = false
+  #stderrEnded = false
+  #deathTimer: NodeJS.Timeout | undefined
+  #failure: Error | undefined
+  #closed = false
+
+  constructor(options: SpawnOptions, handlers: ConnectionHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    this.#reader = new FrameReader(options.maxMessageBytes, this.#onFrame.bind(this))
+    try {
+      this.#page = ProgressPage.create()
+      this.#start(this.#page)
+    } catch (error) {
+      this.#socketEnded = this.#stderrEnded = true
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      setImmediate(() => this.#close())
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  #start(page: ProgressPage): void {
+    const { executable, cwd, env, guard, wantsLines } = this.#options
+    const child = spawn(executable, ['-S', '-X', 'utf8', BOOT], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', page.fd],
+    })
+    this.#child = child
+    child.on('error', (error) => this.#fail(error))
+    if (child.pid === undefined) {
+      this.#socketEnded = this.#stderrEnded = true
+      return
+    }
+    guard.own(child.pid)
+    const output = (name: 'stdout' | 'stderr'): OutputLines =>
+      new OutputLines({
+        wanted: wantsLines,
+        onLine: (line, dropped) => this.#handlers.line(name, line, dropped),
+      })
+    const stdout = output('stdout')
+    const stderr = output('stderr')
+    this.#stderr = stderr
+    child.stdout!.on('data', (chunk: Buffer) => stdout.push(chunk)).on('end', () => stdout.end())
+    child
+      .stderr!.on('data', (chunk: Buffer) => stderr.push(chunk))
+      .on('end', () => {
+        stderr.end()
+        this.#stderrEnded = true
+        this.#closeIfOver()
+      })
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('error', ignoreStreamError)
+    const socket = child.stdio[3] as Socket
+    this.#socket = socket
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('error', ignoreStreamError)
+    socket.on('close', () => {
+      this.#socketEnded = true
+      this.#dying()
+    })
+    child.on('exit', (exitCode, signal) => {
+      this.#exit = { exitCode, signal }
+      this.#dying()
+    })
+    this.#outbox = new Outbox(socket, this.#options.maxMessageBytes, this.#options.encode)
+    this.#configure()
+  }
+
+  #configure(): void {
+    const { pythonPath, preload, initializer, maxMessageBytes, encode } = this.#options
+    this.#outbox!.value(
+      Kind.CONFIG,
+      0,
+      0,
+      {
+        protocol: PROTOCOL_VERSION,
+        pythonPath,
+        preload,
+        initializer: initializer ?? null,
+        maxMessageBytes,
+        arrays: encode.arrays,
+      },
+      'configuration',
+    )
+    this.#outbox!.flush()
+  }
+
+  call(
+    id: number,
+    module: string,
+    fn: string,
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>> | undefined,
+  ): void {
+    const outbox = this.#outbox
+    if (outbox === undefined) return
+    let functions = this.#targets.get(module)
+    if (functions === undefined) {
+      functions = new Map()
+      this.#targets.set(module, functions)
+    }
+    let target = functions.get(fn)
+    if (target === undefined) {
+      target = ++this.#lastTarget
+      outbox.value(Kind.TARGET, target, 0, [module, fn], 'target')
+      functions.set(fn, target)
+    }
+    outbox.call(Kind.CALL, kwargs === undefined ? 0 : Flag.KWARGS, target, id, args, kwargs)
+  }
+
+  started(): number {
+    return this.#page?.current() ?? 0
+  }
+
+  recall(upTo: number): void {
+    this.#page?.recall(upTo)
+  }
+
+  interrupt(id: number): void {
+    if (this.#exit !== undefined) return
+    this.#page?.cancel(id)
+    this.#child?.kill('SIGURG')
+  }
+
+  end(): void {
+    this.#socket?.end()
+  }
+
+  kill(): void {
+    const pid = this.pid
+    if (pid === undefined || this.#exit !== undefined) return
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      this.#child?.kill('SIGKILL')
+    }
+  }
+
+  dispose(): void {
+    this.#page?.close()
+    this.#page = undefined
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#closed) return
+    try {
+      this.#reader.push(chunk)
+    } catch (error) {
+      this.#fail(error instanceof ProtocolError ? error : protocolError(error))
+      return
+    }
+    this.#handlers.drained()
+  }
+
+  #onFrame(
+    kind: number,
+    flags: number,
+    argument: number,
+    id: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    buffers: readonly Uint8Array[],
+  ): void {
+    if (this.#closed) return
+    const handlers = this.#handlers
+    switch (kind) {
+      case Kind.RESULT:
+        handlers.result(id, decodeValue(bytes, start, end, buffers), argument)
+        break
+      case Kind.ERROR:
+        handlers.failed(id, asError(decodeValue(bytes, start, end, buffers)), argument)
+        break
+      case Kind.NOT_SERIALIZABLE:
+        handlers.failed(id, serializationError(decodeValue(bytes, start, end, buffers)), argument)
+        break
+      case Kind.RECALLED:
+        handlers.recalled(id)
+        break
+      case Kind.CANCELLED:
+        handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
+        break
+      case Kind.EXITING:
+        handlers.exiting(id, argument)
+        break
+      case Kind.READY:
+        handlers.ready(readyInfo(decodeValue(bytes, start, end, buffers)))
+        break
+      case Kind.REFUSED:
+        handlers.refused(asError(decodeValue(bytes, start, end, buffers)))
+        break
+      default:
+        throw new ProtocolError(`a frame of kind ${kind} came, which this side does not know`)
+    }
+  }
+
+  /** Gives the connection up. */
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#outbox?.close()
+    this.kill()
+    this.#socket?.destroy()
+    this.#socketEnded = true
+    this.#dying()
+  }
+
+  #dying(): void {
+    this.#outbox?.close()
+    if (this.#closeIfOver() || this.#deathTimer !== undefined) return
+    this.#deathTimer = setTimeout(() => this.#close(), DEATH_SETTLES_MS)
+  }
+
+  #closeIfOver(): boolean {
+    if (!this.#socketEnded || !this.#stderrEnded) return false
+    if (this.#exit === undefined && this.pid !== undefined) return false
+    this.#close()
+    return true
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#deathTimer)
+    const { pid } = this
+    if (pid !== undefined) {
+      // A connection that is closed has no further use; one that only shut its descriptor must not live on.
+      this.kill()
+      this.#options.guard.release(pid)
+    }
+    this.#socket?.destroy()
+    this.#child?.stdout?.destroy()
+    this.#child?.stderr?.destroy()
+    if (this.#failure === undefined && this.#reader.incomplete && this.#exit === undefined) {
+      this.#failure = new ProtocolError('the connection was closed in the middle of a frame')
+    }
+    const { exitCode, signal } = this.#exit ?? { exitCode: null, signal: null }
+    this.#handlers.closed({ pid, exitCode, signal, stderrTail: this.#stderr?.tail ?? '' }, this.#failure)
+  }
+}
+
+function ignoreStreamError(): void {
+  // EPIPE and ECONNRESET say what `close` and `exit` say better, and those follow.
+}
+
+function protocolError(cause: unknown): ProtocolError {
+  return new ProtocolError(`what came cannot be understood: ${String(cause)}`, { cause })
+}
+
+function asError(value: unknown): Error {
+  if (value instanceof Error) return value
+  throw new ProtocolError('an exception was announced, and something else came')
+}
+
+function serializationError(value: unknown): SerializationError {
+  if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string') {
+    return new SerializationError(value[0], value[1])
+  }
+  throw new ProtocolError('a path and a message were announced, and something else came')
+}
+
+function readyInfo(value: unknown): PythonInfo {
+  const info = value as Partial<Record<keyof PythonInfo | 'protocol', unknown>> | null
+  if (typeof info !== 'object' || info === null || info.protocol !== PROTOCOL_VERSION) {
+    throw new ProtocolError(
+      `Python speaks protocol ${String(info?.protocol)}, Node speaks ${PROTOCOL_VERSION}`,
+    )
+  }
+  const { pid, python, executable } = info
+  if (typeof pid !== 'number' || typeof python !== 'string' || typeof executable !== 'string') {
+    throw new ProtocolError('what came as "ready" is not what a worker says')
+  }
+  return { pid, python, executable }
+}

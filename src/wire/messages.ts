@@ -1,0 +1,66 @@
+/**
+ * What the two sides can say: the kinds of frames, their flags and what their `argument` means. The bytes are in
+ * `docs/wire.md`; `python/otpy/wire.py` holds the same table.
+ */
+
+/** Raised when the meaning of anything here changes; both sides say theirs first. */
+export const PROTOCOL_VERSION = 1
+
+export const Kind = {
+  /** Node → Python, first of all. Payload: the worker's configuration. */
+  CONFIG: 1,
+  /** Node → Python. Argument: a target's number. Payload: `(module, qualified name)`. */
+  TARGET: 2,
+  /** Node → Python. Argument: the target's number. Payload: `args`, or `(args, kwargs)` with {@link Flag.KWARGS}. */
+  CALL: 3,
+
+  /** Python → Node: it takes calls now. Payload: what it is. */
+  READY: 16,
+  /** Python → Node: it cannot start. Payload: the exception. */
+  REFUSED: 17,
+  /** Python → Node. Argument: microseconds that the call ran. Payload: the value. */
+  RESULT: 18,
+  /** Python → Node. Argument: microseconds that the call ran. Payload: the exception. */
+  ERROR: 19,
+  /** Python → Node: the call ran, its result has no form. Payload: `(path, message)`. */
+  NOT_SERIALIZABLE: 20,
+  /** Python → Node: the call was recalled before it started, and will not run. */
+  RECALLED: 21,
+  /** Python → Node: the call was cancelled and has unwound. With {@link Flag.TAINTED} the process should not be used again. */
+  CANCELLED: 22,
+  /** Python → Node: the call asked the process to exit. Argument: the exit status. */
+  EXITING: 23,
+} as const
+
+export const Flag = {
+  /** CALL: the payload is `(args, kwargs)`. */
+  KWARGS: 1,
+  /** Any frame to Python: its buffers begin {@link BULK_OFFSET} bytes after the frame's start. */
+  PADDED: 2,
+  /** CANCELLED: an import was cut in the middle, modules may be half made. */
+  TAINTED: 4,
+} as const
+
+/** Bytes before the payload. */
+export const HEADER_BYTES = 20
+
+/** Bytes of each entry of the buffer table. */
+export const TABLE_ENTRY_BYTES = 8
+
+/**
+ * Python reads 16 KiB at a time. When the first buffer of a frame begins later than one such read after the frame's
+ * header, the read never takes a part of it, so that Python can receive it whole into a `bytes` object, without a copy.
+ */
+export const BULK_OFFSET = 16_384 + HEADER_BYTES
+
+/** Where the words of the progress page are, in bytes. */
+export const PageOffset = {
+  /** Node writes: no call up to this id that has not started may start. */
+  RECALL: 0,
+  /** Node writes: the call with this id is to be cancelled. */
+  CANCEL: 8,
+  /** Python writes: the id of the call that it runs, one word for each that may run at a time. */
+  SLOTS: 64,
+} as const
+
+export const PAGE_BYTES = 4096
