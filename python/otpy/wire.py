@@ -2,6 +2,7 @@
 
 from _socket import MSG_WAITALL, socket
 from _struct import Struct
+from posix import set_inheritable
 
 PROTOCOL_VERSION = 1
 
@@ -34,8 +35,8 @@ class Connection:
     """The worker's end of the socket to Node. Used by the main thread alone."""
 
     def __init__(self, fd):
+        set_inheritable(fd, False)
         self._socket = socket(fileno=fd)
-        self._socket.set_inheritable(False)
         self._recv = self._socket.recv
         self._sendall = self._socket.sendall
         self._unpack = _HEADER.unpack_from

@@ -1,15 +1,21 @@
-import { assign, fromCallback, setup } from 'xstate'
+import { type ActorRefFrom, assign, fromCallback, setup } from 'xstate'
 import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
 import { withFastPath } from '../fast-path.ts'
+import { type CallDefaults, type CallOptions, resolveCall } from './call-options.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { type CallOptions, type ResolvedPoolOptions, resolveCall } from './options.ts'
+import type { PoolStatistics, WorkerStatistics } from './statistics.ts'
 
 export interface PoolInput {
   readonly name: string
   readonly dispatcher: Dispatcher
   readonly starter: Starter
-  readonly options: ResolvedPoolOptions
+  readonly options: CallDefaults & {
+    readonly size: number
+    /** Whether workers are started only when calls wait. */
+    readonly lazy: boolean
+  }
+  readonly workers: () => readonly WorkerStatistics[]
   /** Told of a cast that failed: nobody else hears of it. */
   readonly castFailed: (cast: PoolCast, error: unknown) => void
 }
@@ -23,7 +29,7 @@ export interface PoolCast {
   readonly options?: CallOptions
 }
 
-interface PoolContext extends PoolInput {
+export interface PoolContext extends PoolInput {
   /** Workers that have been asked for. */
   readonly requested: number
 }
@@ -106,6 +112,23 @@ export const poolMachine = withFastPath(machine, {
     'pool.cast': ({ context }, event) => cast(context, event as PoolCast),
   },
 })
+
+/** A running pool. */
+export type PoolActor = ActorRefFrom<typeof poolMachine>
+
+/** Counters and what is going on right now. */
+export function poolStatistics({ dispatcher, options, requested }: PoolContext): PoolStatistics {
+  const { workers, queue, counters, idleCount, running } = dispatcher
+  return {
+    size: options.size,
+    idle: idleCount,
+    busy: workers.size - idleCount,
+    starting: requested - workers.size,
+    queued: queue.length,
+    running,
+    ...counters,
+  }
+}
 
 function cast(context: PoolContext, message: PoolCast): void {
   const { module, fn, args = [], options } = message

@@ -135,7 +135,7 @@ export class WorkerCalls {
 
   /** Takes back everything that has not started; `returned` or `withdrawn` tells of it a millisecond later. */
   recall(): void {
-    if (this.#recalling || this.#sent.size === 0) return
+    if (this.#recalling || this.connection.started() >= this.#lastId) return
     this.#recalling = true
     this.connection.recall(this.#lastId)
     this.#recallTimer = this.#options.clock.setTimeout(() => this.#recalled(), RECALL_SETTLES_MS)

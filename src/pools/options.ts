@@ -1,18 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { type CheckTable, checkOptions, checks, resolveOptions } from '../../core/options.ts'
-import type { CallRequest } from '../call.ts'
-
-/** How long a restart is delayed, in milliseconds: `initial`, then times `factor` each time, up to `max`. */
-export interface Backoff {
-  /** Default 100. */
-  readonly initial?: number
-  /** Default 5,000. */
-  readonly max?: number
-  /** Default 2. */
-  readonly factor?: number
-  /** The share of the delay that is random, 0 to 1. Default 0.1. */
-  readonly jitter?: number
-}
+import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
+import { type Backoff, type BackoffOptions, resolveBackoff } from '../supervisors/backoff.ts'
 
 /** The options of a pool. */
 export interface PoolOptions {
@@ -40,8 +28,8 @@ export interface PoolOptions {
   readonly maxRestarts?: number
   /** Seconds. Default 5. */
   readonly maxSeconds?: number
-  /** The delay after a failed start, and after a crash that follows another within a second. Default on, see {@link Backoff}. */
-  readonly backoff?: Backoff
+  /** The delay after a failed start, and after a crash that follows another within a second. Default on: 100 ms, doubled each time up to 5,000. */
+  readonly backoff?: BackoffOptions
   /** The most that one message may hold, in bytes, in either direction. Default 512 MiB. */
   readonly maxMessageBytes?: number
   /** What typed arrays become in Python: `array.array` or `numpy.ndarray`. Default `array`. */
@@ -68,13 +56,9 @@ type Optional = 'python' | 'venv' | 'initializer' | 'backoff'
 export interface ResolvedPoolOptions
   extends Required<Omit<PoolOptions, Optional>>,
     Pick<PoolOptions, Exclude<Optional, 'backoff'>> {
-  readonly backoff: Required<Backoff>
+  readonly backoff: Backoff
 }
 
-const positiveNumber = {
-  expected: 'a number greater than 0',
-  ok: (v: unknown) => typeof v === 'number' && v > 0,
-}
 const initializerForm = {
   expected: '"module:function"',
   ok: (v: unknown) => typeof v === 'string' && /^[^:]+:[^:]+$/.test(v),
@@ -108,13 +92,6 @@ const table: CheckTable<PoolOptions> = {
   initializer: initializerForm,
 }
 
-const backoffTable: CheckTable<Backoff> = {
-  initial: checks.milliseconds,
-  max: checks.milliseconds,
-  factor: positiveNumber,
-  jitter: { expected: 'a number from 0 to 1', ok: (v) => typeof v === 'number' && v >= 0 && v <= 1 },
-}
-
 /** Checks a pool's options and fills in the defaults. Throws `OptionError`. */
 export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPoolOptions {
   const prefix = `pool "${name}": `
@@ -144,78 +121,6 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
     },
     prefix,
   )
-  const backoff = resolveOptions(
-    resolved.backoff,
-    backoffTable,
-    { initial: 100, max: 5_000, factor: 2, jitter: 0.1 },
-    `${prefix}backoff.`,
-  )
+  const backoff = resolveBackoff({ max: 5_000, ...resolved.backoff }, `${prefix}backoff.`)
   return { ...resolved, backoff } as ResolvedPoolOptions
-}
-
-/** What a single call may say; what it leaves out is the pool's. */
-export interface CallOptions {
-  /** Named arguments. */
-  readonly kwargs?: Readonly<Record<string, unknown>>
-  /** Milliseconds from the call to its answer; Infinity for no limit. Default the pool's, 30,000. */
-  readonly timeout?: number
-  /** Milliseconds from the call to its start. Default the pool's, Infinity. */
-  readonly queueTimeout?: number
-  readonly signal?: AbortSignal
-  /** Higher goes first. Default 0. */
-  readonly priority?: number
-}
-
-export const callOptionsTable: CheckTable<CallOptions> = {
-  kwargs: checks.object,
-  timeout: checks.milliseconds,
-  queueTimeout: checks.milliseconds,
-  signal: checks.signal,
-  priority: checks.priority,
-}
-
-/** A call with the pool's defaults filled in. Throws `OptionError`. */
-export function resolveCall(
-  pool: ResolvedPoolOptions,
-  module: string,
-  fn: string,
-  args: readonly unknown[],
-  options: CallOptions | undefined,
-): CallRequest {
-  if (
-    typeof module !== 'string' ||
-    module === '' ||
-    typeof fn !== 'string' ||
-    fn === '' ||
-    !Array.isArray(args)
-  ) {
-    checkTarget(module, fn, args)
-  }
-  if (options === undefined) {
-    return {
-      module,
-      fn,
-      args,
-      kwargs: undefined,
-      priority: 0,
-      timeout: pool.timeout,
-      queueTimeout: pool.queueTimeout,
-      signal: undefined,
-    }
-  }
-  checkOptions(options, callOptionsTable)
-  return {
-    module,
-    fn,
-    args,
-    kwargs: options.kwargs,
-    priority: options.priority ?? 0,
-    timeout: options.timeout ?? pool.timeout,
-    queueTimeout: options.queueTimeout ?? pool.queueTimeout,
-    signal: options.signal,
-  }
-}
-
-function checkTarget(module: string, fn: string, args: readonly unknown[]): void {
-  checkOptions({ module, fn, args }, { module: checks.string, fn: checks.string, args: checks.array })
 }

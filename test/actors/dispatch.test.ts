@@ -1,0 +1,415 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FakePool, stateOf } from '../support/fake-pool.ts'
+
+const settled = (promises: readonly Promise<unknown>[]) => Promise.all(promises.map(stateOf))
+
+describe('a call', () => {
+  it('goes to an idle worker at once', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    const call = pool.call('x')
+    expect(worker.waiting).toHaveLength(1)
+    worker.finish()
+    expect(await call).toBe('x')
+  })
+
+  it('waits in the order in which it came when no worker is free', async () => {
+    const pool = new FakePool({ sendAhead: false })
+    const worker = pool.worker()
+    const calls = [1, 2, 3].map((n) => pool.call(n))
+    const order: unknown[] = []
+    for (const call of calls) void call.then((value) => order.push(value))
+    for (let i = 0; i < 3; i++) worker.finish()
+    await settled(calls)
+    expect(order).toEqual([1, 2, 3])
+  })
+
+  it('of a higher priority goes first', () => {
+    const pool = new FakePool({ sendAhead: false })
+    const worker = pool.worker()
+    void pool.call('running')
+    void pool.call('low')
+    void pool.call('high', { priority: 5 })
+    worker.finish()
+    expect(worker.start()?.args).toEqual(['high'])
+  })
+
+  it('of a higher priority recalls what was sent ahead and has not started', () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 1 })
+    void pool.call('running')
+    void pool.call('low')
+    worker.start()
+    void pool.call('high', { priority: 5 })
+    pool.clock.increment(1)
+    worker.finish()
+    expect(worker.start()?.args).toEqual(['high'])
+    worker.finish()
+    expect(worker.start()?.args).toEqual(['low'])
+  })
+
+  it('goes to the worker that was idle last, or longest with fifo', () => {
+    for (const [strategy, expected] of [
+      ['lifo', 1],
+      ['fifo', 0],
+    ] as const) {
+      const pool = new FakePool({ strategy })
+      const workers = [pool.worker(), pool.worker()]
+      void pool.call('x')
+      expect(workers.findIndex((worker) => worker.waiting.length > 0)).toBe(expected)
+    }
+  })
+
+  it('is refused at once when the queue is full, with its length and the limit', async () => {
+    const pool = new FakePool({ maxQueue: 2 })
+    const calls = [1, 2, 3].map((n) => pool.call(n))
+    expect(await stateOf(calls[2]!)).toBe('pool_saturated')
+    await expect(calls[2]).rejects.toMatchObject({ queued: 2, maxQueue: 2 })
+    expect(await stateOf(calls[1]!)).toBe('pending')
+    expect(pool.dispatcher.counters.rejected).toBe(1)
+  })
+
+  it('is not sent ahead before it is known how long calls take', () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    void pool.call(1)
+    void pool.call(2)
+    expect(worker.waiting).toHaveLength(1)
+    worker.finish(5)
+    for (let i = 3; i < 10; i++) void pool.call(i)
+    expect(worker.waiting).toHaveLength(8)
+  })
+
+  it('is not sent ahead to a worker whose calls are long', () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 2_000 })
+    void pool.call(1)
+    void pool.call(2)
+    expect(worker.waiting).toHaveLength(1)
+  })
+
+  it('sent ahead spreads over the workers', () => {
+    const pool = new FakePool()
+    const workers = [pool.worker({ average: 1 }), pool.worker()]
+    void pool.call('warm')
+    workers[1]!.finishAll()
+    workers[0]!.finishAll()
+    for (let i = 0; i < 10; i++) void pool.call(i)
+    expect(workers.map((worker) => worker.waiting.length)).toEqual([5, 5])
+  })
+})
+
+describe('a call behind a long one', () => {
+  it('is given to another worker within 5 ms', () => {
+    const pool = new FakePool()
+    const [stuck, other] = [pool.worker({ average: 1 }), pool.worker()]
+    void pool.call('warm')
+    other.finishAll()
+    stuck.finishAll()
+    for (let i = 0; i < 4; i++) void pool.call(i)
+    stuck.start()
+    other.finishAll()
+    pool.clock.increment(3)
+    pool.clock.increment(2)
+    const waiting = other.waiting.map((call) => call.args[0])
+    expect(waiting).toHaveLength(1)
+    other.finishAll()
+    expect(stuck.running).toBeDefined()
+    expect(pool.dispatcher.running).toBe(1)
+  })
+
+  it('is not sent ahead there again before the long one is through', () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 1 })
+    void pool.call('long')
+    void pool.call('short')
+    worker.start()
+    pool.clock.increment(3)
+    pool.clock.increment(2)
+    expect(pool.dispatcher.queue.length).toBe(1)
+    void pool.call('another')
+    expect(pool.dispatcher.queue.length).toBe(2)
+    worker.finish()
+    expect(worker.start()?.args).toEqual(['short'])
+  })
+
+  it('runs once when Python has started it in the moment of the recall', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 1 })
+    const calls = ['first', 'second', 'third'].map((name) => pool.call(name))
+    worker.start()
+    pool.clock.increment(2)
+    worker.finish()
+    worker.start()
+    pool.clock.increment(1)
+    worker.finishAll()
+    worker.finishAll()
+    expect(await settled(calls)).toEqual(['first', 'second', 'third'])
+  })
+})
+
+describe('a call whose time is over', () => {
+  it('never runs when it still waits', async () => {
+    const pool = new FakePool({ sendAhead: false })
+    const worker = pool.worker()
+    void pool.call('running')
+    const late = pool.call('late', { timeout: 50 })
+    pool.clock.increment(50)
+    await expect(late).rejects.toMatchObject({ code: 'timeout', phase: 'queue', timeout: 50 })
+    worker.finish()
+    expect(worker.waiting).toEqual([])
+  })
+
+  it('never runs when it was sent ahead and has not started', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 1 })
+    void pool.call('running')
+    worker.start()
+    const late = pool.call('late', { timeout: 1 })
+    pool.clock.increment(1)
+    pool.clock.increment(1)
+    await expect(late).rejects.toMatchObject({ phase: 'queue' })
+    worker.finish()
+    expect(worker.start()).toBeUndefined()
+  })
+
+  it('is answered at its deadline when it runs, and its worker gets nothing until it has unwound', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    const slow = pool.call('slow', { timeout: 200 })
+    worker.start()
+    pool.clock.increment(200)
+    await expect(slow).rejects.toMatchObject({ phase: 'run' })
+    expect(worker.interrupted).toEqual([1])
+    const next = pool.call('next')
+    expect(worker.waiting).toEqual([])
+    pool.clock.increment(20)
+    expect(worker.interrupted).toEqual([1, 1])
+    worker.unwind()
+    worker.finish()
+    expect(await next).toBe('next')
+    expect(worker.killed).toBe(false)
+  })
+
+  it('costs its worker the process when Python does not unwind within the grace', () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    pool.call('stuck', { timeout: 200 }).catch(() => undefined)
+    worker.start()
+    pool.clock.increment(200)
+    pool.clock.increment(990)
+    expect(worker.killed).toBe(false)
+    pool.clock.increment(20)
+    expect(worker.killed).toBe(true)
+  })
+
+  it('does not get its answer afterwards, and nobody else does', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    const slow = pool.call('slow', { timeout: 10 })
+    worker.start()
+    pool.clock.increment(10)
+    const next = pool.call('next')
+    worker.finish()
+    worker.finish()
+    expect(await stateOf(slow)).toBe('timeout')
+    expect(await next).toBe('next')
+  })
+
+  it('goes on when only queueTimeout is over and it has started', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    const call = pool.call('x', { queueTimeout: 10 })
+    worker.start()
+    pool.clock.increment(10)
+    worker.finish()
+    expect(await call).toBe('x')
+  })
+})
+
+describe('an aborted call', () => {
+  it('rejects with the reason of its signal as cause', async () => {
+    const pool = new FakePool()
+    const controller = new AbortController()
+    const call = pool.call('x', { signal: controller.signal })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(call).rejects.toMatchObject({ code: 'aborted', cause: reason })
+    expect(pool.dispatcher.queue.length).toBe(0)
+  })
+
+  it('is refused when its signal had fired before', async () => {
+    const pool = new FakePool()
+    pool.worker()
+    expect(await stateOf(pool.call('x', { signal: AbortSignal.abort() }))).toBe('aborted')
+  })
+
+  it('of a thousand that share one signal ends with the others, with one listener', async () => {
+    const pool = new FakePool()
+    const controller = new AbortController()
+    let listeners = 0
+    const { signal } = controller
+    const add = signal.addEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<AbortSignal['addEventListener']>) => {
+      listeners++
+      add(...args)
+    }
+    const calls = Array.from({ length: 1_000 }, (_, n) => pool.call(n, { signal }))
+    controller.abort()
+    expect(new Set(await settled(calls))).toEqual(new Set(['aborted']))
+    expect(listeners).toBe(1)
+  })
+})
+
+describe('the death of a worker', () => {
+  it('fails what had started, and gives what had not to another', async () => {
+    const pool = new FakePool()
+    const [dying, other] = [pool.worker({ average: 1 }), pool.worker()]
+    void pool.call('warm')
+    other.finishAll()
+    dying.finishAll()
+    const calls = Array.from({ length: 6 }, (_, n) => pool.call(n))
+    const started = dying.start()!.args[0] as number
+    dying.die({ signal: 'SIGKILL', stderrTail: 'last words' })
+    other.finishAll()
+    other.finishAll()
+    const states = await settled(calls)
+    expect(states[started]).toBe('worker_exited')
+    expect(states.filter((state) => state !== 'worker_exited')).toEqual(
+      [0, 1, 2, 3, 4, 5].filter((n) => n !== started),
+    )
+    await expect(calls[started]).rejects.toMatchObject({
+      signal: 'SIGKILL',
+      stderrTail: 'last words',
+      pid: 4711,
+    })
+  })
+
+  it('puts what had not started back at the head of the queue', () => {
+    const pool = new FakePool({ sendAhead: true })
+    const worker = pool.worker({ average: 500 })
+    for (const name of ['a', 'b', 'c', 'd']) pool.call(name).catch(() => undefined)
+    worker.start()
+    expect(pool.dispatcher.queue.length).toBe(2)
+    worker.die()
+    const next = pool.worker()
+    expect(next.start()?.args).toEqual(['b'])
+    next.finish()
+    expect(next.start()?.args).toEqual(['c'])
+  })
+})
+
+describe('a pool that stops', () => {
+  it('answers every call, and refuses those that come later', async () => {
+    const pool = new FakePool()
+    const worker = pool.worker()
+    const calls = ['running', 'waiting'].map((name) => pool.call(name))
+    worker.start()
+    pool.dispatcher.stop(new (await import('../../src/core/errors.ts')).PoolStoppedError('fake'))
+    expect(await settled([...calls, pool.call('late')])).toEqual([
+      'pool_stopped',
+      'pool_stopped',
+      'pool_stopped',
+    ])
+  })
+})
+
+describe('whatever happens', () => {
+  const step = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('call' as const),
+        priority: fc.integer({ min: 0, max: 2 }),
+        timeout: fc.constantFrom(5, 50, Infinity),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constantFrom('start' as const, 'finish' as const, 'unwind' as const),
+        worker: fc.nat(3),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('die' as const), worker: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('abort' as const), call: fc.nat(50) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 30 }) }),
+    },
+  )
+
+  it('every call settles once, runs at most once, and a call that never ran says so', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+        const pool = new FakePool()
+        const workers = [pool.worker({ average: 1 }), pool.worker(), pool.worker()]
+        const ran = new Map<number, number>()
+        const calls: { promise: Promise<unknown>; abort: AbortController; settledTimes: number }[] = []
+        const note = (started: { args: readonly unknown[] } | undefined) => {
+          if (started !== undefined && typeof started.args[0] === 'number') {
+            ran.set(started.args[0], (ran.get(started.args[0]) ?? 0) + 1)
+          }
+        }
+        for (const action of steps) {
+          const worker = 'worker' in action ? workers[action.worker % workers.length] : undefined
+          if (action.do === 'call') {
+            const abort = new AbortController()
+            const { priority, timeout } = action
+            const promise = pool.call(calls.length, { priority, timeout, signal: abort.signal })
+            const entry = { promise, abort, settledTimes: 0 }
+            promise.then(
+              () => entry.settledTimes++,
+              () => entry.settledTimes++,
+            )
+            calls.push(entry)
+          } else if (action.do === 'start') {
+            if (worker!.running === undefined) note(worker!.start())
+          } else if (action.do === 'finish') {
+            if (worker!.running !== undefined) worker!.finish()
+          } else if (action.do === 'unwind') {
+            if (worker!.running !== undefined && worker!.interrupted.includes(worker!.running.id))
+              worker!.unwind()
+          } else if (action.do === 'die') {
+            worker!.die()
+            workers[workers.indexOf(worker!)] = pool.worker()
+          } else if (action.do === 'abort') {
+            calls[action.call]?.abort.abort()
+          } else if (action.do === 'wait') {
+            pool.clock.increment(action.ms)
+          }
+        }
+        pool.clock.increment(5)
+        pool.clock.increment(5)
+        for (
+          let rounds = 0;
+          rounds < 200 && pool.dispatcher.running + pool.dispatcher.queue.length > 0;
+          rounds++
+        ) {
+          for (const worker of workers) {
+            if (worker.running === undefined) note(worker.start())
+            if (worker.running !== undefined) worker.finish()
+          }
+          pool.clock.increment(3)
+        }
+        const states = await settled(calls.map(({ promise }) => promise))
+        for (const [index, state] of states.entries()) {
+          expect(calls[index]!.settledTimes).toBe(1)
+          expect(ran.get(index) ?? 0).toBeLessThanOrEqual(1)
+          if (typeof state === 'number') expect(state).toBe(index)
+          if (state === 'worker_exited') expect(ran.get(index)).toBe(1)
+        }
+        for (const { promise } of calls) {
+          const error = await promise.then(
+            () => undefined,
+            (reason: { phase?: string }) => reason,
+          )
+          if (error?.phase === 'queue')
+            expect(ran.get(calls.findIndex((call) => call.promise === promise))).toBeUndefined()
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,104 @@
+import type { ProcessExit } from '../../src/core/errors.ts'
+import type { Connection, ConnectionHandlers } from '../../src/process/connection.ts'
+
+export interface FakeCall {
+  readonly id: number
+  readonly fn: string
+  readonly args: readonly unknown[]
+}
+
+/** A process that does what the test says, when the test says it. Behind the same interface as the real one. */
+export class FakeConnection implements Connection {
+  readonly pid = 4711
+  readonly startedAt = 0
+  readonly handlers: ConnectionHandlers
+  /** Sent, and not yet started. */
+  readonly waiting: FakeCall[] = []
+  readonly interrupted: number[] = []
+  killed = false
+  ended = false
+  #running: FakeCall | undefined
+  #started = 0
+  #recalled = 0
+
+  constructor(handlers: ConnectionHandlers) {
+    this.handlers = handlers
+  }
+
+  get running(): FakeCall | undefined {
+    return this.#running
+  }
+
+  call(id: number, _module: string, fn: string, args: readonly unknown[]): void {
+    this.waiting.push({ id, fn, args })
+  }
+
+  started(): number {
+    return this.#started
+  }
+
+  recall(upTo: number): void {
+    this.#recalled = upTo
+  }
+
+  interrupt(id: number): void {
+    this.interrupted.push(id)
+  }
+
+  end(): void {
+    this.ended = true
+  }
+
+  kill(): void {
+    this.killed = true
+  }
+
+  dispose(): void {}
+
+  becomeReady(): void {
+    this.handlers.ready({ pid: this.pid, python: '3.0.0', executable: '/fake/python3' })
+  }
+
+  /** Python takes the next call, as it would: start word first, then the recall mark. */
+  start(): FakeCall | undefined {
+    for (;;) {
+      const call = this.waiting.shift()
+      if (call === undefined) return undefined
+      this.#started = call.id
+      if (call.id > this.#recalled) {
+        this.#running = call
+        return call
+      }
+      this.handlers.recalled(call.id)
+    }
+  }
+
+  /** The running call returns its first argument. */
+  finish(micros = 1): void {
+    const call = this.#take()
+    this.handlers.result(call.id, call.args[0], micros)
+    this.handlers.drained()
+  }
+
+  /** The running call has unwound after an interrupt. */
+  unwind(): void {
+    this.handlers.cancelled(this.#take().id, false)
+    this.handlers.drained()
+  }
+
+  /** Starts and finishes everything that was sent. */
+  finishAll(micros = 1): void {
+    while (this.#running !== undefined || this.start() !== undefined) this.finish(micros)
+  }
+
+  die(exit: Partial<ProcessExit> = { signal: 'SIGKILL' }): void {
+    this.handlers.closed({ pid: this.pid, exitCode: null, signal: null, stderrTail: '', ...exit }, undefined)
+  }
+
+  #take(): FakeCall {
+    const call = this.#running ?? this.start()
+    if (call === undefined) throw new Error('nothing is running')
+    this.#running = undefined
+    return call
+  }
+}

@@ -1,0 +1,90 @@
+import { EventEmitter } from 'eventemitter3'
+import { SimulatedClock } from 'xstate'
+import type { CallRequest } from '../../src/actors/call.ts'
+import { Dispatcher, type DispatcherOptions } from '../../src/actors/pool/dispatcher.ts'
+import { CallObserver } from '../../src/actors/pool/observer.ts'
+import { WorkerLink } from '../../src/actors/worker/link.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import type { TreeEvents } from '../../src/core/events.ts'
+import { FakeConnection } from './fake-connection.ts'
+
+/** The per-call half of a pool with processes that the test drives, on a clock that the test drives. */
+export class FakePool {
+  readonly clock = new SimulatedClock()
+  readonly events = new EventEmitter<TreeEvents>()
+  readonly dispatcher: Dispatcher
+  readonly #sendAhead: boolean
+  #count = 0
+
+  constructor(options: Partial<DispatcherOptions> & { readonly sendAhead?: boolean } = {}) {
+    const { sendAhead = true, ...rest } = options
+    this.#sendAhead = sendAhead
+    this.dispatcher = new Dispatcher({
+      name: 'fake',
+      clock: this.clock,
+      maxQueue: 1_000,
+      strategy: 'lifo',
+      observer: new CallObserver(this.events, 'fake', () => this.clock.now()),
+      wantsWorker: () => undefined,
+      workerReady: () => undefined,
+      workerGone: () => undefined,
+      ...rest,
+    })
+  }
+
+  /** Adds a worker that is ready. With `average`, it has answered calls of so many microseconds before. */
+  worker({ average, clock = this.clock }: { average?: number; clock?: Clock } = {}): FakeConnection {
+    let connection: FakeConnection | undefined
+    const link = new WorkerLink({
+      name: `fake.${++this.#count}`,
+      clock,
+      host: this.dispatcher,
+      interruptGrace: 1_000,
+      sendAhead: this.#sendAhead,
+      onLine: () => undefined,
+      connect: (handlers) => {
+        connection = new FakeConnection(handlers)
+        return connection
+      },
+    })
+    link.start((event) => {
+      if (event.type === 'process.ready') link.calls!.open()
+    })
+    connection!.becomeReady()
+    if (average !== undefined) {
+      void this.call('warm')
+      connection!.finish(average)
+    }
+    return connection!
+  }
+
+  call(value: unknown, options: Partial<CallRequest> = {}): Promise<unknown> {
+    const call = this.dispatcher.submit({
+      module: 'test',
+      fn: 'echo',
+      args: [value],
+      kwargs: undefined,
+      priority: 0,
+      timeout: Number.POSITIVE_INFINITY,
+      queueTimeout: Number.POSITIVE_INFINITY,
+      signal: undefined,
+      ...options,
+    })
+    // A test that looks at a call later must not be told of it as unhandled before.
+    call.catch(() => undefined)
+    return call
+  }
+}
+
+/** How a promise stands: its value, its error's code, or `pending`. */
+export async function stateOf(promise: Promise<unknown>): Promise<unknown> {
+  const pending = Symbol('pending')
+  try {
+    // A resolved promise reacts in the first turn, a chain of a few awaits in the next ones.
+    await new Promise((resolve) => setImmediate(resolve))
+    const value = await Promise.race([promise, Promise.resolve(pending)])
+    return value === pending ? 'pending' : value
+  } catch (error) {
+    return (error as { code?: string }).code ?? error
+  }
+}
