@@ -1,4 +1,5 @@
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, InputFrom } from 'xstate'
+import { describe, SupervisorError } from './errors.ts'
 import type { TreeServices } from './services.ts'
 
 /** Which ends of a child lead to a restart: any, abnormal ones, none. */
@@ -9,13 +10,23 @@ export type Shutdown = number | 'brutal_kill' | 'infinity'
 
 /** What a start function gets. */
 export interface StartContext {
-  /** Makes and starts an actor that is linked to the supervisor: when it ends, the supervisor hears of it. */
+  /**
+   * Makes and starts an actor that is linked to the supervisor: when it ends, the supervisor hears of it.
+   * Throws what the actor threw when it fails at once. The first one spawned gets the spec's `name`.
+   */
   spawn<Logic extends AnyActorLogic>(
     logic: Logic,
     options?: { readonly id?: string; readonly input?: InputFrom<Logic> },
   ): ActorRefFrom<Logic>
   /** What all actors of one tree share. */
   readonly services: TreeServices
+  /** Fires when nobody waits for this start any more: the supervisor stops, or the child was terminated. */
+  readonly signal: AbortSignal
+  /**
+   * Whether the child stands in the list of `startTree`, or of a static supervisor below it. Pools, supervisors
+   * and registries that do are registered under their id.
+   */
+  readonly listed: boolean
 }
 
 /** What a start function gives: the actor that it spawned, or `ignore` when there is nothing to supervise. */
@@ -25,20 +36,89 @@ export type StartResult = AnyActorRef | 'ignore'
 export interface ChildSpec {
   /** Unique among its siblings. */
   readonly id: string
-  readonly start: (context: StartContext) => StartResult | PromiseLike<StartResult>
+  /** Arguments after the context are the `extraArguments` of a dynamic supervisor. */
+  start(context: StartContext, ...extraArguments: readonly unknown[]): StartResult | PromiseLike<StartResult>
   /** Default `permanent`. */
-  readonly restart?: RestartType
+  readonly restart?: RestartType | undefined
   /** Default 5,000 ms for workers, `infinity` for supervisors. */
-  readonly shutdown?: Shutdown
+  readonly shutdown?: Shutdown | undefined
   /** Default `worker`. */
-  readonly type?: 'worker' | 'supervisor'
-  /** Whether its normal end counts for `autoShutdown`. Default false. */
-  readonly significant?: boolean
+  readonly type?: 'worker' | 'supervisor' | undefined
+  /** Whether its end counts for `autoShutdown`. Default false. */
+  readonly significant?: boolean | undefined
   /** The name under which the tree's registry knows the actor. Default: none. */
-  readonly name?: string
+  readonly name?: string | undefined
+  /** Whether a child that is listed (see {@link StartContext.listed}) and has no `name` takes its id for one. Default false. */
+  readonly namedWhenListed?: boolean | undefined
 }
 
+/** What a builder takes beside what it builds: the fields of a {@link ChildSpec} that have defaults. */
+export type ChildSpecOptions = Partial<
+  Pick<ChildSpec, 'restart' | 'shutdown' | 'type' | 'significant' | 'name'>
+>
+
+/** The ref that comes from starting this spec; undefined where its start function may say `ignore`. */
+export type StartedRef<Spec extends ChildSpec> =
+  Awaited<ReturnType<Spec['start']>> extends infer Result
+    ? Result extends 'ignore'
+      ? undefined
+      : Result extends AnyActorRef
+        ? Result
+        : never
+    : never
+
 /** A {@link ChildSpec} with its defaults filled in. */
-export interface ResolvedChildSpec extends Required<Omit<ChildSpec, 'name'>> {
+export interface ResolvedChildSpec {
+  readonly id: string
+  readonly start: ChildSpec['start']
+  readonly restart: RestartType
+  readonly shutdown: Shutdown
+  readonly type: 'worker' | 'supervisor'
+  readonly significant: boolean
   readonly name: string | undefined
+  readonly namedWhenListed: boolean
+}
+
+/** Checks a spec and fills in its defaults. Throws `invalid_child_spec`, with the field, what was expected and what came. */
+export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
+  if (typeof spec !== 'object' || spec === null) throw invalid('a child spec', 'an object', spec)
+  const { id, start, restart = 'permanent', type = 'worker', significant = false, name } = spec
+  const { shutdown = type === 'supervisor' ? 'infinity' : 5_000, namedWhenListed = false } = spec
+  if (typeof id !== 'string' || id === '') throw invalid('"id" of a child spec', 'a non-empty string', id)
+  const of = (field: string) => `"${field}" of child "${id}"`
+  if (typeof start !== 'function') throw invalid(of('start'), 'a function', start)
+  if (restart !== 'permanent' && restart !== 'transient' && restart !== 'temporary') {
+    throw invalid(of('restart'), '"permanent", "transient" or "temporary"', restart)
+  }
+  if (type !== 'worker' && type !== 'supervisor') {
+    throw invalid(of('type'), '"worker" or "supervisor"', type)
+  }
+  if (
+    shutdown !== 'brutal_kill' &&
+    shutdown !== 'infinity' &&
+    !(typeof shutdown === 'number' && shutdown >= 0)
+  ) {
+    throw invalid(of('shutdown'), 'milliseconds, "brutal_kill" or "infinity"', shutdown)
+  }
+  if (typeof significant !== 'boolean') throw invalid(of('significant'), 'true or false', significant)
+  if (significant && restart === 'permanent') {
+    throw invalid(of('significant'), 'false for a permanent child', significant)
+  }
+  if (name !== undefined && (typeof name !== 'string' || name === '')) {
+    throw invalid(of('name'), 'a non-empty string', name)
+  }
+  return {
+    id,
+    start: (context, ...extra) => spec.start(context, ...extra),
+    restart,
+    shutdown: shutdown === Infinity ? 'infinity' : shutdown,
+    type,
+    significant,
+    name,
+    namedWhenListed,
+  }
+}
+
+function invalid(what: string, expected: string, got: unknown): SupervisorError {
+  return new SupervisorError('invalid_child_spec', `expected ${expected} for ${what}, got ${describe(got)}`)
 }

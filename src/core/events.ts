@@ -36,6 +36,11 @@ export interface SupervisorEscalated extends Timed {
   readonly reason: ExitReason
 }
 
+/** The whole tree has stopped: it was told to (`shutdown`), or its root supervisor gave up or failed. */
+export interface TreeStopped extends Timed {
+  readonly reason: ExitReason
+}
+
 /** A Python process, as events name it. */
 export interface WorkerEvent extends Timed {
   readonly pool: string
@@ -45,7 +50,6 @@ export interface WorkerEvent extends Timed {
 }
 
 export interface WorkerExited extends WorkerEvent {
-  readonly reason: ExitReason
   readonly exitCode: number | null
   readonly signal: string | null
 }
@@ -86,6 +90,7 @@ export interface TreeEvents {
   'child.exited': [ChildExited]
   'child.restarting': [ChildRestarting]
   'supervisor.escalated': [SupervisorEscalated]
+  'tree.stopped': [TreeStopped]
   'pool.ready': [PoolEvent]
   'pool.saturated': [PoolEvent & { readonly queued: number }]
   'pool.stopped': [PoolEvent]

@@ -9,6 +9,18 @@
  */
 export type ExitReason = 'normal' | 'shutdown' | 'killed' | 'noproc' | { readonly error: unknown }
 
+/**
+ * What an actor gives as its output to end with a reason of its own choice: a supervisor that gives up ends with
+ * `shutdown`, not with `normal`.
+ */
+export class Exit {
+  readonly reason: ExitReason
+
+  constructor(reason: ExitReason) {
+    this.reason = reason
+  }
+}
+
 /** Whether a `transient` child would be restarted after this: OTP's "abnormal". */
 export function isAbnormal(reason: ExitReason): boolean {
   return reason !== 'normal' && reason !== 'shutdown'

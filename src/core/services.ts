@@ -6,7 +6,11 @@ import type { TreeEmitter } from './events.ts'
 export interface NameRegistry {
   /** Throws `already_registered`, with the live ref, when the name is taken by another live actor. */
   register(name: string, ref: AnyActorRef): void
+  /** Does nothing unless this actor has the name. */
+  unregister(name: string, ref: AnyActorRef): void
   whereis(name: string): AnyActorRef | undefined
+  /** A name of this actor; undefined when it has none. */
+  nameOf(ref: AnyActorRef): string | undefined
 }
 
 /** Owns every process group of a tree, and kills what is left of them when Node goes. */

@@ -1,0 +1,124 @@
+import type { AnyActorRef } from 'xstate'
+import type { ResolvedChildSpec } from '../core/child-spec.ts'
+import type { Attempt } from './attempt.ts'
+
+/** One child as its supervisor keeps it. */
+export interface Child {
+  readonly spec: ResolvedChildSpec
+  /** See `StartContext.listed`. */
+  readonly listed: boolean
+  state: 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped'
+  /** Set while there is an actor that may still be alive. */
+  ref: AnyActorRef | undefined
+  /** What its start function spawned beside: goes when `ref` does. */
+  extras: readonly AnyActorRef[] | undefined
+  /** The supervisor's clock when it last came up. */
+  startedAt: number
+  /** Whether `child.started` was told and `child.exited` was not. */
+  up: boolean
+  /** The start that is under way. */
+  attempt: Attempt | undefined
+  /** The restart that is planned. */
+  retry: Retry | undefined
+  /** Called once when it has stopped. */
+  waiters: (() => void)[] | undefined
+}
+
+/** Something planned, which can be called off. */
+export interface Retry {
+  timer: unknown
+  off: boolean
+}
+
+/** A child as `whichChildren` shows it. */
+export interface ChildInfo {
+  readonly id: string
+  /** Undefined when it is not running. */
+  readonly ref: AnyActorRef | undefined
+  readonly type: 'worker' | 'supervisor'
+  /** Whether it ended, and its restart is planned or under way. */
+  readonly restarting: boolean
+}
+
+/** What `countChildren` counts. */
+export interface ChildCounts {
+  /** All children, whether they run or not. */
+  readonly specs: number
+  /** Those that run. */
+  readonly active: number
+  readonly supervisors: number
+  readonly workers: number
+}
+
+export function newChild(spec: ResolvedChildSpec, listed: boolean): Child {
+  return {
+    spec,
+    listed,
+    state: 'starting',
+    ref: undefined,
+    extras: undefined,
+    startedAt: 0,
+    up: false,
+    attempt: undefined,
+    retry: undefined,
+    waiters: undefined,
+  }
+}
+
+/** The children of one supervisor, in start order. */
+export class Children {
+  readonly #byId = new Map<string, Child>()
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  get(id: string): Child | undefined {
+    return this.#byId.get(id)
+  }
+
+  has(child: Child): boolean {
+    return this.#byId.get(child.spec.id) === child
+  }
+
+  add(child: Child): void {
+    this.#byId.set(child.spec.id, child)
+  }
+
+  delete(child: Child): void {
+    if (this.has(child)) this.#byId.delete(child.spec.id)
+  }
+
+  clear(): void {
+    this.#byId.clear()
+  }
+
+  list(): Child[] {
+    return [...this.#byId.values()]
+  }
+
+  which(): ChildInfo[] {
+    return this.list().map((child) => ({
+      id: child.spec.id,
+      ref: isUp(child) ? child.ref : undefined,
+      type: child.spec.type,
+      restarting: child.state === 'restarting',
+    }))
+  }
+
+  count(): ChildCounts {
+    let active = 0
+    let supervisors = 0
+    for (const child of this.#byId.values()) {
+      if (isUp(child)) active++
+      if (child.spec.type === 'supervisor') supervisors++
+    }
+    const specs = this.#byId.size
+    return { specs, active, supervisors, workers: specs - supervisors }
+  }
+}
+
+/** Whether the child has come up and not ended yet. */
+export function isUp(child: Child): boolean {
+  return child.state === 'running' || child.state === 'stopping'
+}

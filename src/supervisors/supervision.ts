@@ -1,0 +1,462 @@
+import type { ActorLogic, AnyActorRef, AnyActorScope, SnapshotFrom } from 'xstate'
+import { Family, handlesShutdown, isStopEvent } from '../actors/lifecycle.ts'
+import { type ChildSpec, type ResolvedChildSpec, resolveChildSpec } from '../core/child-spec.ts'
+import type { Clock } from '../core/clock.ts'
+import { SupervisorError } from '../core/errors.ts'
+import type { ExitReason } from '../core/exit-reason.ts'
+import type { ActorDetails, TreeServices } from '../core/services.ts'
+import { Attempt, startError } from './attempt.ts'
+import { type Child, type ChildCounts, type ChildInfo, Children, newChild, type Retry } from './children.ts'
+import { childNode } from './inspect.ts'
+import { Intensity } from './intensity.ts'
+import { type SupervisorEvent, supervisorMachine } from './machine.ts'
+import type { ResolvedRestartOptions } from './options.ts'
+import { Pacer } from './pacer.ts'
+import { Reports } from './reports.ts'
+import { isRestarted, type RestartPolicy } from './restart-policy.ts'
+import { type ShutdownHost, stopTogether } from './shutdown.ts'
+import type { Strategy } from './strategies.ts'
+
+/** What both kinds of supervisor are made with. */
+export interface SupervisionOptions extends ResolvedRestartOptions {
+  readonly id: string
+  readonly services: TreeServices
+  /** See `StartContext.listed`. */
+  readonly listed: boolean
+}
+
+/** A start as it stands: the actor, undefined for `ignore`, or a promise of either. */
+export type Started = AnyActorRef | undefined | Promise<AnyActorRef | undefined>
+
+/**
+ * The children of one supervisor and what happens to them: starts, ends, restarts, requests. The two kinds of
+ * supervisor differ in what they start by themselves, in whom a failure concerns, and in what they remember.
+ */
+export abstract class Supervision implements ShutdownHost {
+  readonly id: string
+  readonly services: TreeServices
+  readonly family: Family<Child>
+  readonly listed: boolean
+  protected readonly self: AnyActorRef
+  protected readonly children = new Children()
+  protected readonly reports: Reports
+  protected readonly pacer = new Pacer()
+  /** It stops, or has stopped: nothing is started or restarted any more. */
+  protected closing = false
+  readonly #intensity: Intensity
+  readonly #policy: RestartPolicy
+
+  constructor(scope: AnyActorScope, options: SupervisionOptions) {
+    this.id = options.id
+    this.services = options.services
+    this.listed = options.listed
+    this.self = scope.self
+    this.family = new Family(scope, (child, ref, reason) => this.#onExit(child, ref, reason))
+    this.reports = new Reports(options.id, options.services)
+    this.#intensity = new Intensity(options.maxRestarts, options.maxSeconds)
+    this.#policy = options.policy()
+    options.services.details.set(scope.self, () => this.#details())
+  }
+
+  abstract readonly strategy: Strategy | 'dynamic'
+  /** The supervisor's actor has started. */
+  abstract begin(): void
+  /** Arguments of start functions beside the context. */
+  protected abstract readonly extraArguments: readonly unknown[]
+  /** Throws when this child may not be added. */
+  protected abstract admit(spec: ResolvedChildSpec): void
+  /** The child ended and is not restarted, or gave `ignore`. */
+  protected abstract retire(child: Child, ended: 'by_itself' | 'terminated' | 'ignored'): void
+  /** Restarts the child, and whom its failure concerns, after so many milliseconds. */
+  protected abstract restart(child: Child, delay: number): void
+  /** Stops all children, as this kind does it. */
+  protected abstract stopAll(done: () => void): void
+
+  get clock(): Clock {
+    return this.services.clock
+  }
+
+  // Requests
+
+  /** Starts a child; its start may take time. */
+  async startChild(spec: ChildSpec): Promise<AnyActorRef | undefined> {
+    const child = this.#add(spec)
+    try {
+      return this.#keep(child, await this.startOnce(child))
+    } catch (error) {
+      this.#remove(child)
+      throw error
+    }
+  }
+
+  /** Starts a child whose start function answers at once. Throws what {@link startChild} rejects with. */
+  startChildNow(spec: ChildSpec): AnyActorRef | undefined {
+    const child = this.#add(spec)
+    try {
+      const started = this.startOnce(child)
+      if (!(started instanceof Promise)) return this.#keep(child, started)
+      started.catch(() => {})
+    } catch (error) {
+      this.#remove(child)
+      throw error
+    }
+    stopTogether(this, [child], () => this.#remove(child))
+    throw new SupervisorError('invalid_child_spec', `the start function of child "${spec.id}" gave a promise`)
+  }
+
+  /** Stops a child, with the time that its spec gives it, and resolves when it has. */
+  terminateChild(idOrRef: string | AnyActorRef): Promise<void> {
+    return new Promise((resolve) => {
+      const child = this.#find(idOrRef)
+      stopTogether(this, [child], () => {
+        this.retire(child, 'terminated')
+        resolve()
+      })
+    })
+  }
+
+  /** Starts a child again that is known and does not run. */
+  async restartChild(id: string): Promise<AnyActorRef | undefined> {
+    const child = this.#idle(id)
+    child.state = 'starting'
+    try {
+      return this.#keep(child, await this.startOnce(child))
+    } catch (error) {
+      if (child.state === 'starting') child.state = 'stopped'
+      throw error
+    }
+  }
+
+  /** Forgets a child that does not run. */
+  deleteChild(id: string): void {
+    this.#remove(this.#idle(id))
+  }
+
+  whichChildren(): ChildInfo[] {
+    return this.children.which()
+  }
+
+  countChildren(): ChildCounts {
+    return this.children.count()
+  }
+
+  getChildSpec(id: string): ResolvedChildSpec {
+    return this.#find(id).spec
+  }
+
+  #add(spec: ChildSpec): Child {
+    if (this.closing) throw new SupervisorError('shutdown', `supervisor "${this.id}" is stopping`)
+    const resolved = resolveChildSpec(spec)
+    const present = this.children.get(resolved.id)
+    if (present !== undefined) throw alreadyThere(present)
+    this.admit(resolved)
+    const child = newChild(resolved, false)
+    this.children.add(child)
+    return child
+  }
+
+  #keep(child: Child, ref: AnyActorRef | undefined): AnyActorRef | undefined {
+    if (ref === undefined) this.retire(child, 'ignored')
+    return ref
+  }
+
+  #find(idOrRef: string | AnyActorRef): Child {
+    const child = typeof idOrRef === 'string' ? this.children.get(idOrRef) : this.family.tagOf(idOrRef)
+    if (child !== undefined && (typeof idOrRef === 'string' || child.ref === idOrRef)) return child
+    const id = typeof idOrRef === 'string' ? idOrRef : idOrRef?.id
+    throw new SupervisorError('not_found', `supervisor "${this.id}" has no child "${id}"`)
+  }
+
+  #idle(id: string): Child {
+    const child = this.#find(id)
+    if (this.closing) throw new SupervisorError('shutdown', `supervisor "${this.id}" is stopping`)
+    if (child.state === 'stopped') return child
+    const code = child.state === 'restarting' ? 'restarting' : 'running'
+    throw new SupervisorError(code, `child "${id}" is ${child.state}`, { ref: child.ref })
+  }
+
+  #remove(child: Child): void {
+    this.children.delete(child)
+    this.#policy.forget?.(child.spec.id)
+  }
+
+  /** Takes a child out for good. */
+  protected forget(child: Child): void {
+    this.#remove(child)
+  }
+
+  // Starts
+
+  /** Runs the start function once. Throws, or rejects, with a `StartError` when that fails, or is called off. */
+  protected startOnce(child: Child): Started {
+    const attempt = new Attempt(child, this.family, this.services)
+    child.attempt = attempt
+    let result: unknown
+    try {
+      result = child.spec.start(attempt, ...this.extraArguments)
+      if (!isPromiseLike(result)) return this.#started(child, attempt, result)
+    } catch (error) {
+      const failure = startError(child.spec.id, error)
+      child.attempt = undefined
+      attempt.abort(failure)
+      for (const ref of attempt.spawned) this.family.kill(ref)
+      throw failure
+    }
+    return this.#startedLater(child, attempt, result)
+  }
+
+  async #startedLater(
+    child: Child,
+    attempt: Attempt,
+    promise: PromiseLike<unknown>,
+  ): Promise<AnyActorRef | undefined> {
+    try {
+      return this.#started(child, attempt, await attempt.orAborted(promise))
+    } catch (error) {
+      // Whoever called it off stops what it left.
+      if (child.attempt !== attempt) throw error
+      const failure = startError(child.spec.id, error)
+      const { state } = child
+      this.#abandon(child, attempt, failure)
+      if (child.ref !== undefined) {
+        const stopped = new Promise<void>((resolve) => stopTogether(this, [child], resolve))
+        // Called off when somebody else wants the child stopped meanwhile.
+        const mark: Retry = { timer: undefined, off: false }
+        child.retry = mark
+        await stopped
+        if (!mark.off) {
+          child.retry = undefined
+          child.state = state
+        }
+      }
+      throw failure
+    }
+  }
+
+  #started(child: Child, attempt: Attempt, result: unknown): AnyActorRef | undefined {
+    const ref = attempt.settle(result)
+    child.attempt = undefined
+    if (ref === undefined) {
+      child.state = 'stopped'
+      for (const spawned of attempt.spawned) this.family.kill(spawned)
+      return undefined
+    }
+    child.ref = ref
+    child.extras = attempt.spawned.length > 1 ? attempt.spawned.filter((other) => other !== ref) : undefined
+    child.startedAt = this.clock.now()
+    child.state = 'running'
+    child.up = true
+    this.reports.started(child)
+    const reason = attempt.endOf(ref)
+    if (reason !== undefined) queueMicrotask(() => this.#onExit(child, ref, reason))
+    return ref
+  }
+
+  /** Ends an attempt; what it has spawned stays with the child, to be stopped. */
+  #abandon(child: Child, attempt: Attempt, error: Error): void {
+    child.attempt = undefined
+    attempt.abort(error)
+    const [ref, ...extras] = attempt.spawned.filter((spawned) => attempt.endOf(spawned) === undefined)
+    child.ref = ref
+    child.extras = extras
+  }
+
+  callOff(child: Child): boolean {
+    this.callOffLater(child.retry)
+    child.retry = undefined
+    if (child.attempt !== undefined) {
+      const error = new SupervisorError('shutdown', `child "${child.spec.id}" was stopped while it started`)
+      this.#abandon(child, child.attempt, error)
+    }
+    if (child.ref !== undefined) return true
+    child.state = 'stopped'
+    return false
+  }
+
+  // Ends
+
+  #onExit(child: Child, ref: AnyActorRef, reason: ExitReason): void {
+    if (child.attempt !== undefined) child.attempt.noteEnd(ref, reason)
+    if (child.ref !== ref) return
+    child.ref = undefined
+    const { extras } = child
+    child.extras = undefined
+    if (extras !== undefined) for (const extra of extras) this.family.kill(extra)
+    if (child.up) {
+      child.up = false
+      this.reports.exited(child, ref, reason)
+    }
+    if (child.state === 'stopping' || this.closing) {
+      child.state = 'stopped'
+      const { waiters } = child
+      child.waiters = undefined
+      if (waiters !== undefined) for (const waiter of waiters) waiter()
+      return
+    }
+    this.exited(child, reason)
+  }
+
+  /** A child ended by itself. */
+  protected exited(child: Child, reason: ExitReason): void {
+    child.state = 'stopped'
+    if (isRestarted(child.spec.restart, reason)) this.failed(child, reason, true)
+    else this.retire(child, 'by_itself')
+  }
+
+  /** A child must be restarted: it ended, or a restart of it failed. */
+  protected failed(child: Child, reason: ExitReason, started: boolean): void {
+    const now = this.clock.now()
+    const uptime = started ? now - child.startedAt : 0
+    const decision = this.#policy.onExit({ id: child.spec.id, reason, uptime, now, started })
+    const tooMany = decision.counts && !this.#intensity.add(now)
+    if (tooMany || decision.giveUp === true) {
+      this.giveUp(child, reason)
+      return
+    }
+    child.state = 'restarting'
+    this.reports.restarting(child, reason, decision.delay, this.#intensity, now)
+    this.restart(child, decision.delay)
+  }
+
+  protected giveUp(child: Child, reason: ExitReason): void {
+    this.closing = true
+    child.state = 'stopped'
+    this.forget(child)
+    this.reports.escalated(child, reason)
+    this.tell({ type: 'supervisor.gave_up' })
+  }
+
+  /** Plans the restart of one child. */
+  protected restartOne(child: Child, delay: number): void {
+    const kept = (ref: AnyActorRef | undefined): void => void this.#keep(child, ref)
+    const failed = (error: unknown): void => {
+      if (child.state === 'restarting' && !this.closing) this.failed(child, { error }, false)
+    }
+    child.retry = this.later(delay, () => {
+      child.retry = undefined
+      try {
+        const started = this.startOnce(child)
+        if (started instanceof Promise) started.then(kept, failed)
+        else kept(started)
+      } catch (error) {
+        failed(error)
+      }
+    })
+  }
+
+  /** Does something after so many milliseconds, in a turn of its own, unless it is called off. */
+  protected later(delay: number, job: () => void): Retry {
+    const retry: Retry = { timer: undefined, off: false }
+    const run = (): void => {
+      if (!retry.off && !this.closing) job()
+    }
+    if (delay > 0) retry.timer = this.clock.setTimeout(() => this.pacer.add(run), delay)
+    else this.pacer.add(run)
+    return retry
+  }
+
+  protected callOffLater(retry: Retry | undefined): void {
+    if (retry === undefined) return
+    retry.off = true
+    if (retry.timer !== undefined) this.clock.clearTimeout(retry.timer)
+  }
+
+  /** Stops all children, and says so to the lifecycle. */
+  stopChildren(): void {
+    this.closing = true
+    this.pacer.clear()
+    this.stopAll(() => {
+      this.children.clear()
+      this.tell({ type: 'supervisor.stopped' })
+      this.closed()
+    })
+  }
+
+  /** The supervisor itself is stopped from outside: there is no time for anything. */
+  killChildren(): void {
+    this.closing = true
+    this.pacer.clear()
+    for (const child of this.children.list()) this.callOff(child)
+    this.family.killAll()
+    this.children.clear()
+    this.closed()
+  }
+
+  /** No child is left, and none will come. */
+  protected closed(): void {}
+
+  protected tell(event: SupervisorEvent): void {
+    this.self.send(event)
+  }
+
+  #details(): ActorDetails {
+    return {
+      details: { strategy: this.strategy },
+      children: this.children.list().map((child) => childNode(child, this.services)),
+    }
+  }
+}
+
+const supervisions = new WeakMap<AnyActorRef, Supervision>()
+
+/** The supervision that an actor does; undefined for one that is no supervisor. */
+export function supervisionOf(ref: AnyActorRef): Supervision | undefined {
+  return supervisions.get(ref)
+}
+
+/** The logic of a supervisor's actor. */
+export type SupervisorLogic = ActorLogic<
+  SnapshotFrom<typeof supervisorMachine>,
+  SupervisorEvent,
+  undefined
+> & {
+  readonly [handlesShutdown]: true
+}
+
+/** Puts the lifecycle and the children together: the children's ends go past the statechart, which only hears of the consequences. */
+export function supervisorLogic(create: (scope: AnyActorScope) => Supervision): SupervisorLogic {
+  const machine = supervisorMachine.provide({
+    actions: { stopChildren: ({ self }) => supervisions.get(self)?.stopChildren() },
+  })
+  return {
+    [handlesShutdown]: true,
+    getInitialSnapshot(scope) {
+      const supervision = create(scope)
+      supervisions.set(scope.self, supervision)
+      return machine.getInitialSnapshot(scope, { id: supervision.id, strategy: supervision.strategy })
+    },
+    start(_snapshot, scope) {
+      supervisions.get(scope.self)?.begin()
+    },
+    transition(snapshot, event, scope) {
+      const supervision = supervisions.get(scope.self)
+      try {
+        if (supervision?.family.takes(event)) return snapshot
+        if (isStopEvent(event)) supervision?.killChildren()
+        return machine.transition(snapshot, event, scope)
+      } catch (error) {
+        // xstate leaves the children of logic that throws alone.
+        supervision?.killChildren()
+        throw error
+      }
+    },
+    getPersistedSnapshot: (snapshot) => machine.getPersistedSnapshot(snapshot),
+  }
+}
+
+function alreadyThere(child: Child): SupervisorError {
+  const { id } = child.spec
+  if (child.state === 'stopped') {
+    return new SupervisorError(
+      'already_present',
+      `there is a child "${id}" that does not run: restart or delete it`,
+    )
+  }
+  return new SupervisorError('already_started', `there is a child "${id}" already`, { ref: child.ref })
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}

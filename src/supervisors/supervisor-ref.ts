@@ -1,0 +1,84 @@
+import type { AnyActorRef } from 'xstate'
+import { isAlive } from '../actors/lifecycle.ts'
+import type { ChildSpec, ResolvedChildSpec, StartedRef } from '../core/child-spec.ts'
+import { SupervisorError } from '../core/errors.ts'
+import type { ChildCounts, ChildInfo } from './children.ts'
+import { type Supervision, supervisionOf } from './supervision.ts'
+
+/**
+ * A handle to a supervisor. It looks the actor up at each use, so it outlives restarts. Every method rejects with a
+ * `SupervisorError`: `noproc` when there is no such supervisor now, `shutdown` when it is stopping, and what is said below.
+ */
+export class SupervisorRef {
+  /** What it was asked for by: a name, or an actor's id. */
+  readonly name: string
+  readonly #resolve: () => AnyActorRef | undefined
+
+  constructor(name: string, resolve: () => AnyActorRef | undefined) {
+    this.name = name
+    this.#resolve = resolve
+  }
+
+  /** The supervisor's actor; undefined while there is none. */
+  get ref(): AnyActorRef | undefined {
+    const ref = this.#resolve()
+    return ref !== undefined && supervisionOf(ref) !== undefined && isAlive(ref) ? ref : undefined
+  }
+
+  /**
+   * Starts a child and resolves with its actor (undefined when the start function said `ignore`). Rejects with
+   * `already_started` (and its `ref`), `already_present`, `max_children`, `invalid_child_spec`, or the
+   * `StartError` of a start that failed.
+   */
+  async startChild<Spec extends ChildSpec>(spec: Spec): Promise<StartedRef<Spec>> {
+    return (await this.#supervision().startChild(spec)) as StartedRef<Spec>
+  }
+
+  /**
+   * {@link startChild} for start functions that give no promise: the actor is there when this returns, errors are thrown.
+   *
+   * @internal
+   */
+  startChildNow<Spec extends ChildSpec>(spec: Spec): StartedRef<Spec> {
+    return this.#supervision().startChildNow(spec) as StartedRef<Spec>
+  }
+
+  /**
+   * Stops a child, with the time that its spec gives it. A static supervisor still knows it afterwards, a dynamic one
+   * does not, nor any supervisor a temporary one. Rejects with `not_found`.
+   */
+  async terminateChild(idOrRef: string | AnyActorRef): Promise<void> {
+    await this.#supervision().terminateChild(idOrRef)
+  }
+
+  /** Starts a child that is known and does not run. Rejects with `not_found`, `running`, `restarting`, or a `StartError`. */
+  async restartChild(id: string): Promise<AnyActorRef | undefined> {
+    return this.#supervision().restartChild(id)
+  }
+
+  /** Forgets a child that is known and does not run. Rejects with `not_found`, `running`, `restarting`. */
+  async deleteChild(id: string): Promise<void> {
+    this.#supervision().deleteChild(id)
+  }
+
+  /** All children, in start order. */
+  async whichChildren(): Promise<ChildInfo[]> {
+    return this.#supervision().whichChildren()
+  }
+
+  async countChildren(): Promise<ChildCounts> {
+    return this.#supervision().countChildren()
+  }
+
+  /** A child's spec with its defaults. Rejects with `not_found`. */
+  async getChildSpec(id: string): Promise<ResolvedChildSpec> {
+    return this.#supervision().getChildSpec(id)
+  }
+
+  #supervision(): Supervision {
+    const ref = this.#resolve()
+    const supervision = ref === undefined ? undefined : supervisionOf(ref)
+    if (ref !== undefined && supervision !== undefined && isAlive(ref)) return supervision
+    throw new SupervisorError('noproc', `there is no supervisor "${this.name}"`)
+  }
+}

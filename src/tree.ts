@@ -1,0 +1,196 @@
+import { EventEmitter } from 'eventemitter3'
+import type { AnyActorLogic, AnyActorRef } from 'xstate'
+import { createRootFamily, type RootFamily } from './actors/system.ts'
+import { type Clock, systemClock } from './core/clock.ts'
+import { StartError } from './core/errors.ts'
+import type { TreeEvents } from './core/events.ts'
+import type { ExitReason } from './core/exit-reason.ts'
+import { checkOptions, checks } from './core/options.ts'
+import type { ProcessGuard, TreeNode, TreeServices } from './core/services.ts'
+import { createGuard } from './process/guard.ts'
+import { Names } from './registry/names.ts'
+import { RegistryRef } from './registry/registry-ref.ts'
+import { actorNode } from './supervisors/inspect.ts'
+import type { SupervisorOptions } from './supervisors/options.ts'
+import { supervisor } from './supervisors/supervisor.ts'
+import { SupervisorRef } from './supervisors/supervisor-ref.ts'
+import { formatTree } from './tree/format.ts'
+import { stopAtSignals } from './tree/signals.ts'
+
+/** Options of {@link startTree}. */
+export interface TreeOptions extends SupervisorOptions {
+  /** Whether SIGINT and SIGTERM stop the tree, in order, before the process ends. Default false. */
+  readonly handleSignals?: boolean | undefined
+  /** Time, for tests. Default the machine's own. */
+  readonly clock?: Clock | undefined
+}
+
+/** How a tree is stopped. */
+export interface StopOptions {
+  /** Milliseconds after which what still runs is killed. Default Infinity: each child has its own limit. */
+  readonly timeout?: number | undefined
+}
+
+/** A running supervision tree, with names, events and an end of its own. Two trees do not see each other. */
+export class Tree {
+  /** What the tree's actors share. */
+  readonly services: TreeServices
+  /** Resolves when the tree has stopped, with the reason: `shutdown` when it was told to or gave up, `{ error }` when it could not start. */
+  readonly done: Promise<ExitReason>
+  readonly #root: RootFamily<'root'>
+  readonly #started: Promise<unknown>
+  #supervisor: AnyActorRef | undefined
+  #releaseSignals: () => void = () => {}
+  #finish!: (reason: ExitReason) => void
+  #stopped: Promise<void> | undefined
+
+  /** @internal Use {@link startTree}. */
+  constructor(options: TreeOptions) {
+    const { handleSignals = false, clock = systemClock, ...rest } = options
+    const spec = supervisor('tree', rest)
+    const guard = createGuard()
+    this.services = {
+      clock,
+      events: new EventEmitter<TreeEvents>(),
+      names: new Names(),
+      guard: guard satisfies ProcessGuard,
+      details: new WeakMap(),
+    }
+    let ended!: (reason: ExitReason) => void
+    const exit = new Promise<ExitReason>((resolve) => {
+      ended = resolve
+    })
+    this.#finish = ended
+    this.#root = createRootFamily<'root'>(clock, (_tag, _ref, reason) => ended(reason))
+    this.done = exit.then(async (reason) => {
+      this.#root.close()
+      await guard.close()
+      this.#releaseSignals()
+      const { events } = this.services
+      events.emit('tree.stopped', { time: Date.now(), reason })
+      return reason
+    })
+    if (handleSignals) {
+      this.#releaseSignals = stopAtSignals(
+        () => this.stop(),
+        () => void guard.close(),
+      )
+    }
+    this.#started = spec.start({
+      spawn: <Logic extends AnyActorLogic>(logic: Logic) => {
+        const ref = this.#root.family.spawn(logic, 'root', { id: 'tree' })
+        this.#supervisor = ref as unknown as AnyActorRef
+        return ref
+      },
+      services: this.services,
+      signal: new AbortController().signal,
+      listed: true,
+    })
+    this.#started.catch(() => {})
+  }
+
+  /** @internal Resolves when all children are up; rejects after what was started has been stopped. */
+  async ready(): Promise<void> {
+    try {
+      await this.#started
+    } catch (error) {
+      if (this.#supervisor === undefined) this.#finish({ error })
+      await this.done
+      if (error instanceof StartError) throw error
+      throw new StartError('tree', 'refused', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      })
+    }
+  }
+
+  /** The live actor of this name; undefined when there is none. */
+  whereis(name: string): AnyActorRef | undefined {
+    return this.services.names.whereis(name)
+  }
+
+  /** A handle to the supervisor of this name, or to the tree's own without one. It outlives restarts. */
+  supervisor(name?: string): SupervisorRef {
+    if (name === undefined) return new SupervisorRef('tree', () => this.#supervisor)
+    return new SupervisorRef(name, () => this.whereis(name))
+  }
+
+  /** A handle to the registry of this name. It outlives restarts. */
+  registry(name: string): RegistryRef {
+    return new RegistryRef(name, () => this.whereis(name))
+  }
+
+  /** The whole tree as it is now: JSON all the way down. */
+  inspect(): TreeNode {
+    const root = this.#supervisor
+    if (root === undefined) {
+      return { id: 'tree', name: undefined, type: 'supervisor', state: 'stopped', details: {}, children: [] }
+    }
+    return actorNode(root, 'tree', 'supervisor', this.services)
+  }
+
+  /** {@link inspect} as text, one line for each actor. */
+  format(): string {
+    return formatTree(this.inspect())
+  }
+
+  /**
+   * Calls the function at each event of this name. What it throws becomes a process warning.
+   *
+   * @returns a function that takes it away
+   */
+  on<Name extends keyof TreeEvents>(event: Name, fn: (event: TreeEvents[Name][0]) => void): () => void {
+    const { events } = this.services
+    const listener = (...args: unknown[]): void => {
+      try {
+        fn(args[0] as TreeEvents[Name][0])
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
+    // The emitter's listener type cannot be followed through a type parameter.
+    const untyped = events as unknown as EventEmitter
+    untyped.on(event, listener)
+    return () => {
+      untyped.off(event, listener)
+    }
+  }
+
+  /**
+   * Stops the tree: its children in reverse order, each with the time that its spec gives it. Resolves when all is down.
+   * May be called again; a later call with a shorter timeout counts.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    checkOptions(options, { timeout: checks.milliseconds }, 'stop: ')
+    const { timeout = Infinity } = options
+    const root = this.#supervisor
+    this.#stopped ??= this.done.then(() => {})
+    if (root !== undefined) {
+      this.#root.family.shutDown(root)
+      if (timeout < Infinity) {
+        const { clock } = this.services
+        const timer = clock.setTimeout(() => this.#root.family.kill(root), timeout)
+        void this.done.then(() => clock.clearTimeout(timer))
+      }
+    }
+    return this.#stopped
+  }
+
+  /** {@link stop}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/**
+ * Starts a supervision tree: its children in order, each when the one before is up.
+ *
+ * @throws StartError naming the child that could not start, with the cause, after what was started has been stopped in
+ * reverse order; OptionError or SupervisorError (`invalid_child_spec`) when the options are not what they must be
+ */
+export async function startTree(options: TreeOptions = {}): Promise<Tree> {
+  const { handleSignals, clock, ...rest } = options
+  checkOptions({ handleSignals, clock }, { handleSignals: checks.boolean, clock: checks.object }, 'tree: ')
+  const tree = new Tree({ ...rest, handleSignals, clock })
+  await tree.ready()
+  return tree
+}
