@@ -1,6 +1,8 @@
 import { EventEmitter } from 'eventemitter3'
 import type { AnyActorLogic, AnyActorRef } from 'xstate'
 import { createRootFamily, type RootFamily } from './actors/system.ts'
+import type { PoolRef } from './client/pool-ref.ts'
+import { PythonClient } from './client/python-client.ts'
 import { type Clock, systemClock } from './core/clock.ts'
 import { StartError } from './core/errors.ts'
 import type { TreeEvents } from './core/events.ts'
@@ -37,6 +39,8 @@ export class Tree {
   readonly services: TreeServices
   /** Resolves when the tree has stopped, with the reason: `shutdown` when it was told to or gave up, `{ error }` when it could not start. */
   readonly done: Promise<ExitReason>
+  /** Calls Python on the tree's pools. */
+  readonly python: PythonClient
   readonly #root: RootFamily<'root'>
   readonly #started: Promise<unknown>
   #supervisor: AnyActorRef | undefined
@@ -56,6 +60,7 @@ export class Tree {
       guard: guard satisfies ProcessGuard,
       details: new WeakMap(),
     }
+    this.python = new PythonClient(this.services.names)
     let ended!: (reason: ExitReason) => void
     const exit = new Promise<ExitReason>((resolve) => {
       ended = resolve
@@ -112,6 +117,11 @@ export class Tree {
   supervisor(name?: string): SupervisorRef {
     if (name === undefined) return new SupervisorRef('tree', () => this.#supervisor)
     return new SupervisorRef(name, () => this.whereis(name))
+  }
+
+  /** A handle to the pool of this name. It outlives restarts. */
+  pool(name: string): PoolRef {
+    return this.python.pool(name)
   }
 
   /** A handle to the registry of this name. It outlives restarts. */

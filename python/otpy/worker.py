@@ -99,7 +99,6 @@ class Worker:
         """Everything that comes before the first call: search path, preloaded modules, the initializer."""
         config = self._config
         targets.set_search_path(config["pythonPath"], getcwd())
-        codec.configure(arrays=config["arrays"])
         for module in config["preload"]:
             targets.load(module)
         if config["initializer"] is not None:

@@ -1,7 +1,8 @@
 import { type ActorLogic, type AnyActorRef, createActor, type EventObject, type Snapshot } from 'xstate'
 import type { Clock } from '../core/clock.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
-import { Family, isStopEvent } from './lifecycle.ts'
+import { Family } from './family.ts'
+import { isStopEvent } from './lifecycle.ts'
 
 /** The system that all actors of a tree live in, with a family at its root. */
 export interface RootFamily<Tag> {
@@ -76,7 +77,10 @@ class TimerIndex {
     const { schedule, cancel } = scheduler
     scheduler.schedule = (source, target, event, delay, id = `otpy.${++this.#next}`) => {
       let ids = this.#ids.get(source)
-      if (ids === undefined) this.#ids.set(source, (ids = new Set()))
+      if (ids === undefined) {
+        ids = new Set()
+        this.#ids.set(source, ids)
+      }
       ids.add(id)
       this.#scheduling = { source, id }
       schedule(source, target, event, delay, id)

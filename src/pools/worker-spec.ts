@@ -1,8 +1,7 @@
-import type { ChildSpec } from '../core/child-spec.ts'
-import type { TreeServices } from '../core/services.ts'
-import { workerMachine } from '../actors/worker/machine.ts'
 import type { WorkerHost } from '../actors/worker/calls.ts'
 import type { WorkerLink } from '../actors/worker/link.ts'
+import { workerMachine } from '../actors/worker/machine.ts'
+import type { ChildSpec } from '../core/child-spec.ts'
 import { spawnPython } from '../process/spawn.ts'
 import type { ResolvedPoolOptions } from './options.ts'
 
@@ -16,7 +15,7 @@ export interface WorkerSpecOptions {
   readonly options: ResolvedPoolOptions
   readonly host: WorkerHost
   /** Told of each process that a worker gets. */
-  readonly started: (slot: number, link: WorkerLink, state: () => string) => void
+  readonly started: (name: string, link: WorkerLink, state: () => string) => void
 }
 
 /** How the worker of a slot is started: an actor named `default.1` that owns one Python process. */
@@ -63,9 +62,13 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
       })
       const { link } = ref.getSnapshot().context
       const state = (): string => stateName(ref.getSnapshot().value)
-      shared.started(slot, link, state)
+      shared.started(name, link, state)
       details.set(ref, () => ({
-        details: { pid: link.pid ?? null, python: link.info?.python ?? null, calls: link.calls?.answered ?? 0 },
+        details: {
+          pid: link.pid ?? null,
+          python: link.info?.python ?? null,
+          calls: link.calls?.answered ?? 0,
+        },
       }))
       return ref
     },
@@ -82,5 +85,3 @@ function stateName(value: unknown): string {
   const [[state, inner] = ['', '']] = Object.entries(value as object)
   return `${state}.${stateName(inner)}`
 }
-
-export type { TreeServices }

@@ -132,7 +132,7 @@ class PythonProcess implements Connection {
   }
 
   #configure(): void {
-    const { pythonPath, preload, initializer, maxMessageBytes, encode } = this.#options
+    const { pythonPath, preload, initializer, maxMessageBytes } = this.#options
     this.#outbox!.value(
       Kind.CONFIG,
       0,
@@ -143,7 +143,6 @@ class PythonProcess implements Connection {
         preload,
         initializer: initializer ?? null,
         maxMessageBytes,
-        arrays: encode.arrays,
       },
       'configuration',
     )

@@ -1,5 +1,6 @@
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, InputFrom } from 'xstate'
-import { type Family, isAlive } from '../actors/lifecycle.ts'
+import type { Family } from '../actors/family.ts'
+import { isAlive } from '../actors/lifecycle.ts'
 import type { StartContext } from '../core/child-spec.ts'
 import { describe, ExitError, StartError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'

@@ -1,6 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import type { ResolvedChildSpec } from '../core/child-spec.ts'
 import type { Attempt } from './attempt.ts'
+import type { Plan } from './planner.ts'
 
 /** One child as its supervisor keeps it. */
 export interface Child {
@@ -19,15 +20,9 @@ export interface Child {
   /** The start that is under way. */
   attempt: Attempt | undefined
   /** The restart that is planned. */
-  retry: Retry | undefined
+  retry: Plan | undefined
   /** Called once when it has stopped. */
   waiters: (() => void)[] | undefined
-}
-
-/** Something planned, which can be called off. */
-export interface Retry {
-  timer: unknown
-  off: boolean
 }
 
 /** A child as `whichChildren` shows it. */

@@ -2,10 +2,10 @@ import type { AnyActorScope } from 'xstate'
 import type { ChildSpec, ChildSpecOptions, ResolvedChildSpec, StartContext } from '../core/child-spec.ts'
 import { SupervisorError } from '../core/errors.ts'
 import type { Child } from './children.ts'
+import { type SupervisorActorRef, supervisorLogic } from './logic.ts'
 import { checkDynamicOptions, type DynamicSupervisorOptions, resolveRestartOptions } from './options.ts'
 import { stopTogether } from './shutdown.ts'
-import { Supervision, type SupervisionOptions, supervisorLogic } from './supervision.ts'
-import type { SupervisorActorRef } from './supervisor.ts'
+import { Supervision, type SupervisionOptions } from './supervision.ts'
 
 interface DynamicOptions extends SupervisionOptions {
   readonly maxChildren: number
@@ -51,7 +51,7 @@ class DynamicSupervision extends Supervision {
   }
 
   protected stopAll(done: () => void): void {
-    stopTogether(this, this.children.list(), done)
+    stopTogether(this.starts, this.children.list(), done)
   }
 }
 

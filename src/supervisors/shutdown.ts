@@ -1,4 +1,4 @@
-import type { Family } from '../actors/lifecycle.ts'
+import type { Family } from '../actors/family.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Child } from './children.ts'
 

@@ -1,20 +1,20 @@
-import type { ActorLogic, AnyActorRef, AnyActorScope, SnapshotFrom } from 'xstate'
-import { Family, handlesShutdown, isStopEvent } from '../actors/lifecycle.ts'
+import type { AnyActorRef, AnyActorScope } from 'xstate'
+import { Family } from '../actors/family.ts'
 import { type ChildSpec, type ResolvedChildSpec, resolveChildSpec } from '../core/child-spec.ts'
 import type { Clock } from '../core/clock.ts'
 import { SupervisorError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import type { ActorDetails, TreeServices } from '../core/services.ts'
-import { Attempt, startError } from './attempt.ts'
-import { type Child, type ChildCounts, type ChildInfo, Children, newChild, type Retry } from './children.ts'
+import { type Child, type ChildCounts, type ChildInfo, Children, newChild } from './children.ts'
 import { childNode } from './inspect.ts'
 import { Intensity } from './intensity.ts'
-import { type SupervisorEvent, supervisorMachine } from './machine.ts'
+import type { SupervisorEvent } from './machine.ts'
 import type { ResolvedRestartOptions } from './options.ts'
-import { Pacer } from './pacer.ts'
+import { Planner } from './planner.ts'
 import { Reports } from './reports.ts'
 import { isRestarted, type RestartPolicy } from './restart-policy.ts'
-import { type ShutdownHost, stopTogether } from './shutdown.ts'
+import { stopTogether } from './shutdown.ts'
+import { type Started, Starts } from './starts.ts'
 import type { Strategy } from './strategies.ts'
 
 /** What both kinds of supervisor are made with. */
@@ -25,14 +25,11 @@ export interface SupervisionOptions extends ResolvedRestartOptions {
   readonly listed: boolean
 }
 
-/** A start as it stands: the actor, undefined for `ignore`, or a promise of either. */
-export type Started = AnyActorRef | undefined | Promise<AnyActorRef | undefined>
-
 /**
  * The children of one supervisor and what happens to them: starts, ends, restarts, requests. The two kinds of
  * supervisor differ in what they start by themselves, in whom a failure concerns, and in what they remember.
  */
-export abstract class Supervision implements ShutdownHost {
+export abstract class Supervision {
   readonly id: string
   readonly services: TreeServices
   readonly family: Family<Child>
@@ -40,7 +37,8 @@ export abstract class Supervision implements ShutdownHost {
   protected readonly self: AnyActorRef
   protected readonly children = new Children()
   protected readonly reports: Reports
-  protected readonly pacer = new Pacer()
+  protected readonly planner: Planner
+  protected readonly starts: Starts
   /** It stops, or has stopped: nothing is started or restarted any more. */
   protected closing = false
   readonly #intensity: Intensity
@@ -53,6 +51,14 @@ export abstract class Supervision implements ShutdownHost {
     this.self = scope.self
     this.family = new Family(scope, (child, ref, reason) => this.#onExit(child, ref, reason))
     this.reports = new Reports(options.id, options.services)
+    this.planner = new Planner(options.services.clock)
+    this.starts = new Starts({
+      family: this.family,
+      services: options.services,
+      planner: this.planner,
+      reports: this.reports,
+      onExit: (child, ref, reason) => this.#onExit(child, ref, reason),
+    })
     this.#intensity = new Intensity(options.maxRestarts, options.maxSeconds)
     this.#policy = options.policy()
     options.services.details.set(scope.self, () => this.#details())
@@ -100,7 +106,7 @@ export abstract class Supervision implements ShutdownHost {
       this.#remove(child)
       throw error
     }
-    stopTogether(this, [child], () => this.#remove(child))
+    stopTogether(this.starts, [child], () => this.#remove(child))
     throw new SupervisorError('invalid_child_spec', `the start function of child "${spec.id}" gave a promise`)
   }
 
@@ -108,7 +114,7 @@ export abstract class Supervision implements ShutdownHost {
   terminateChild(idOrRef: string | AnyActorRef): Promise<void> {
     return new Promise((resolve) => {
       const child = this.#find(idOrRef)
-      stopTogether(this, [child], () => {
+      stopTogether(this.starts, [child], () => {
         this.retire(child, 'terminated')
         resolve()
       })
@@ -185,92 +191,9 @@ export abstract class Supervision implements ShutdownHost {
     this.#remove(child)
   }
 
-  // Starts
-
   /** Runs the start function once. Throws, or rejects, with a `StartError` when that fails, or is called off. */
   protected startOnce(child: Child): Started {
-    const attempt = new Attempt(child, this.family, this.services)
-    child.attempt = attempt
-    let result: unknown
-    try {
-      result = child.spec.start(attempt, ...this.extraArguments)
-      if (!isPromiseLike(result)) return this.#started(child, attempt, result)
-    } catch (error) {
-      const failure = startError(child.spec.id, error)
-      child.attempt = undefined
-      attempt.abort(failure)
-      for (const ref of attempt.spawned) this.family.kill(ref)
-      throw failure
-    }
-    return this.#startedLater(child, attempt, result)
-  }
-
-  async #startedLater(
-    child: Child,
-    attempt: Attempt,
-    promise: PromiseLike<unknown>,
-  ): Promise<AnyActorRef | undefined> {
-    try {
-      return this.#started(child, attempt, await attempt.orAborted(promise))
-    } catch (error) {
-      // Whoever called it off stops what it left.
-      if (child.attempt !== attempt) throw error
-      const failure = startError(child.spec.id, error)
-      const { state } = child
-      this.#abandon(child, attempt, failure)
-      if (child.ref !== undefined) {
-        const stopped = new Promise<void>((resolve) => stopTogether(this, [child], resolve))
-        // Called off when somebody else wants the child stopped meanwhile.
-        const mark: Retry = { timer: undefined, off: false }
-        child.retry = mark
-        await stopped
-        if (!mark.off) {
-          child.retry = undefined
-          child.state = state
-        }
-      }
-      throw failure
-    }
-  }
-
-  #started(child: Child, attempt: Attempt, result: unknown): AnyActorRef | undefined {
-    const ref = attempt.settle(result)
-    child.attempt = undefined
-    if (ref === undefined) {
-      child.state = 'stopped'
-      for (const spawned of attempt.spawned) this.family.kill(spawned)
-      return undefined
-    }
-    child.ref = ref
-    child.extras = attempt.spawned.length > 1 ? attempt.spawned.filter((other) => other !== ref) : undefined
-    child.startedAt = this.clock.now()
-    child.state = 'running'
-    child.up = true
-    this.reports.started(child)
-    const reason = attempt.endOf(ref)
-    if (reason !== undefined) queueMicrotask(() => this.#onExit(child, ref, reason))
-    return ref
-  }
-
-  /** Ends an attempt; what it has spawned stays with the child, to be stopped. */
-  #abandon(child: Child, attempt: Attempt, error: Error): void {
-    child.attempt = undefined
-    attempt.abort(error)
-    const [ref, ...extras] = attempt.spawned.filter((spawned) => attempt.endOf(spawned) === undefined)
-    child.ref = ref
-    child.extras = extras
-  }
-
-  callOff(child: Child): boolean {
-    this.callOffLater(child.retry)
-    child.retry = undefined
-    if (child.attempt !== undefined) {
-      const error = new SupervisorError('shutdown', `child "${child.spec.id}" was stopped while it started`)
-      this.#abandon(child, child.attempt, error)
-    }
-    if (child.ref !== undefined) return true
-    child.state = 'stopped'
-    return false
+    return this.starts.run(child, this.extraArguments)
   }
 
   // Ends
@@ -332,7 +255,7 @@ export abstract class Supervision implements ShutdownHost {
     const failed = (error: unknown): void => {
       if (child.state === 'restarting' && !this.closing) this.failed(child, { error }, false)
     }
-    child.retry = this.later(delay, () => {
+    child.retry = this.planner.later(delay, () => {
       child.retry = undefined
       try {
         const started = this.startOnce(child)
@@ -344,27 +267,10 @@ export abstract class Supervision implements ShutdownHost {
     })
   }
 
-  /** Does something after so many milliseconds, in a turn of its own, unless it is called off. */
-  protected later(delay: number, job: () => void): Retry {
-    const retry: Retry = { timer: undefined, off: false }
-    const run = (): void => {
-      if (!retry.off && !this.closing) job()
-    }
-    if (delay > 0) retry.timer = this.clock.setTimeout(() => this.pacer.add(run), delay)
-    else this.pacer.add(run)
-    return retry
-  }
-
-  protected callOffLater(retry: Retry | undefined): void {
-    if (retry === undefined) return
-    retry.off = true
-    if (retry.timer !== undefined) this.clock.clearTimeout(retry.timer)
-  }
-
   /** Stops all children, and says so to the lifecycle. */
   stopChildren(): void {
     this.closing = true
-    this.pacer.clear()
+    this.planner.close()
     this.stopAll(() => {
       this.children.clear()
       this.tell({ type: 'supervisor.stopped' })
@@ -375,8 +281,8 @@ export abstract class Supervision implements ShutdownHost {
   /** The supervisor itself is stopped from outside: there is no time for anything. */
   killChildren(): void {
     this.closing = true
-    this.pacer.clear()
-    for (const child of this.children.list()) this.callOff(child)
+    this.planner.close()
+    for (const child of this.children.list()) this.starts.callOff(child)
     this.family.killAll()
     this.children.clear()
     this.closed()
@@ -397,53 +303,6 @@ export abstract class Supervision implements ShutdownHost {
   }
 }
 
-const supervisions = new WeakMap<AnyActorRef, Supervision>()
-
-/** The supervision that an actor does; undefined for one that is no supervisor. */
-export function supervisionOf(ref: AnyActorRef): Supervision | undefined {
-  return supervisions.get(ref)
-}
-
-/** The logic of a supervisor's actor. */
-export type SupervisorLogic = ActorLogic<
-  SnapshotFrom<typeof supervisorMachine>,
-  SupervisorEvent,
-  undefined
-> & {
-  readonly [handlesShutdown]: true
-}
-
-/** Puts the lifecycle and the children together: the children's ends go past the statechart, which only hears of the consequences. */
-export function supervisorLogic(create: (scope: AnyActorScope) => Supervision): SupervisorLogic {
-  const machine = supervisorMachine.provide({
-    actions: { stopChildren: ({ self }) => supervisions.get(self)?.stopChildren() },
-  })
-  return {
-    [handlesShutdown]: true,
-    getInitialSnapshot(scope) {
-      const supervision = create(scope)
-      supervisions.set(scope.self, supervision)
-      return machine.getInitialSnapshot(scope, { id: supervision.id, strategy: supervision.strategy })
-    },
-    start(_snapshot, scope) {
-      supervisions.get(scope.self)?.begin()
-    },
-    transition(snapshot, event, scope) {
-      const supervision = supervisions.get(scope.self)
-      try {
-        if (supervision?.family.takes(event)) return snapshot
-        if (isStopEvent(event)) supervision?.killChildren()
-        return machine.transition(snapshot, event, scope)
-      } catch (error) {
-        // xstate leaves the children of logic that throws alone.
-        supervision?.killChildren()
-        throw error
-      }
-    },
-    getPersistedSnapshot: (snapshot) => machine.getPersistedSnapshot(snapshot),
-  }
-}
-
 function alreadyThere(child: Child): SupervisorError {
   const { id } = child.spec
   if (child.state === 'stopped') {
@@ -453,10 +312,4 @@ function alreadyThere(child: Child): SupervisorError {
     )
   }
   return new SupervisorError('already_started', `there is a child "${id}" already`, { ref: child.ref })
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
 }

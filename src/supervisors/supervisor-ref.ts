@@ -3,7 +3,8 @@ import { isAlive } from '../actors/lifecycle.ts'
 import type { ChildSpec, ResolvedChildSpec, StartedRef } from '../core/child-spec.ts'
 import { SupervisorError } from '../core/errors.ts'
 import type { ChildCounts, ChildInfo } from './children.ts'
-import { type Supervision, supervisionOf } from './supervision.ts'
+import { supervisionOf } from './logic.ts'
+import type { Supervision } from './supervision.ts'
 
 /**
  * A handle to a supervisor. It looks the actor up at each use, so it outlives restarts. Every method rejects with a

@@ -1,4 +1,4 @@
-import type { ActorRefFrom, AnyActorScope } from 'xstate'
+import type { AnyActorScope } from 'xstate'
 import {
   type ChildSpec,
   type ChildSpecOptions,
@@ -8,17 +8,13 @@ import {
 } from '../core/child-spec.ts'
 import { describe, SupervisorError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
-import { type Child, newChild, type Retry } from './children.ts'
+import { type Child, newChild } from './children.ts'
+import { type SupervisorActorRef, supervisionOf, supervisorLogic } from './logic.ts'
 import { checkSupervisorOptions, resolveRestartOptions, type SupervisorOptions } from './options.ts'
+import type { Plan } from './planner.ts'
 import { stopInReverse } from './shutdown.ts'
 import { type AutoShutdown, concernedBy, type Strategy } from './strategies.ts'
-import {
-  Supervision,
-  type SupervisionOptions,
-  type SupervisorLogic,
-  supervisionOf,
-  supervisorLogic,
-} from './supervision.ts'
+import { Supervision, type SupervisionOptions } from './supervision.ts'
 
 interface StaticOptions extends SupervisionOptions {
   readonly strategy: Strategy
@@ -41,7 +37,7 @@ class StaticSupervision extends Supervision {
   #early: (() => void)[] = []
   /** The children that are being restarted together; a new failure takes the place of the one under way. */
   #group: readonly Child[] | undefined
-  #retry: Retry | undefined
+  #retry: Plan | undefined
 
   constructor(scope: AnyActorScope, options: StaticOptions) {
     super(scope, options)
@@ -120,16 +116,16 @@ class StaticSupervision extends Supervision {
     const concerned = concernedBy(this.strategy, list, failed)
     const group = list.filter((child) => concerned.includes(child) || before.includes(child))
     this.#group = group
-    this.callOffLater(this.#retry)
+    this.planner.callOff(this.#retry)
     const others = group.filter((child) => child !== failed)
-    stopInReverse(this, others, () => {
+    stopInReverse(this.starts, others, () => {
       if (this.#group !== group || this.closing) return
       for (const child of others) {
         // What was told to stop for the sake of a sibling is not restarted when it is temporary.
         if (child.spec.restart === 'temporary') this.forget(child)
         else child.state = 'restarting'
       }
-      this.#retry = this.later(delay, () => void this.#startGroup(group))
+      this.#retry = this.planner.later(delay, () => void this.#startGroup(group))
     })
   }
 
@@ -152,11 +148,11 @@ class StaticSupervision extends Supervision {
   }
 
   protected stopAll(done: () => void): void {
-    stopInReverse(this, this.children.list(), done)
+    stopInReverse(this.starts, this.children.list(), done)
   }
 
   protected override closed(): void {
-    this.callOffLater(this.#retry)
+    this.planner.callOff(this.#retry)
     this.#settle.reject(
       this.#failure ??
         new SupervisorError('shutdown', `supervisor "${this.id}" was stopped while it started`),
@@ -168,9 +164,6 @@ class StaticSupervision extends Supervision {
 export interface SupervisorSpec extends ChildSpec {
   start(context: StartContext): Promise<SupervisorActorRef>
 }
-
-/** The actor of a supervisor. */
-export type SupervisorActorRef = ActorRefFrom<SupervisorLogic>
 
 /**
  * A supervisor with a list of children: started in order, stopped in reverse, restarted by its strategy. Its start is

@@ -102,3 +102,13 @@ export function readLong(bytes: Buffer, start: number, end: number): number | bi
   if (bytes[end - 1]! >= 0x80) big -= 1n << BigInt(size * 8)
   return big >= Number.MIN_SAFE_INTEGER && big <= Number.MAX_SAFE_INTEGER ? Number(big) : big
 }
+
+/** The signed 32-bit integer at `pos`. */
+export function readInt(bytes: Buffer, pos: number): number {
+  return bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 24)
+}
+
+/** The unsigned 32-bit integer at `pos`. */
+export function readUint(bytes: Buffer, pos: number): number {
+  return readInt(bytes, pos) >>> 0
+}

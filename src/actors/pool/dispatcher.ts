@@ -156,7 +156,7 @@ export class Dispatcher implements WorkerHost {
   gone(worker: WorkerCalls): void {
     this.#idle = this.#idle.filter((other) => other !== worker)
     if (!this.workers.delete(worker)) return
-    this.counters.restarts++
+    if (this.#stopped === undefined) this.counters.restarts++
     this.#options.workerGone(worker)
   }
 

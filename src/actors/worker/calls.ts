@@ -308,7 +308,7 @@ export class WorkerCalls {
 
   /** About when the running call was started, in milliseconds since the epoch. */
   #runsSince(): number {
-    return Date.now() - (this.#options.clock.now() - this.#lastProgress)
+    return Math.round(Date.now() - (this.#options.clock.now() - this.#lastProgress))
   }
 
   #clearTimers(): void {

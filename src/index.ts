@@ -1,0 +1,77 @@
+export type { CallOptions } from './actors/pool/call-options.ts'
+export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'
+export { PoolRef } from './client/pool-ref.ts'
+export { type ClientCallOptions, PythonClient } from './client/python-client.ts'
+export type {
+  ChildSpec,
+  ChildSpecOptions,
+  RestartType,
+  Shutdown,
+  StartContext,
+  StartResult,
+} from './core/child-spec.ts'
+export type { Clock } from './core/clock.ts'
+export {
+  AbortError,
+  type ErrorCode,
+  ExitError,
+  OptionError,
+  OtpyError,
+  PoolSaturatedError,
+  PoolStoppedError,
+  type ProcessExit,
+  ProtocolError,
+  PythonError,
+  RegistryError,
+  type RegistryErrorCode,
+  SerializationError,
+  StartError,
+  type StartFailure,
+  SupervisorError,
+  type SupervisorErrorCode,
+  TimeoutError,
+  type TimeoutPhase,
+  WorkerExitedError,
+} from './core/errors.ts'
+export type {
+  CallEvent,
+  CallSettled,
+  ChildEvent,
+  ChildExited,
+  ChildRestarting,
+  LogEvent,
+  PoolEvent,
+  SupervisorEscalated,
+  TreeEvents,
+  TreeStopped,
+  WorkerEvent,
+  WorkerExited,
+} from './core/events.ts'
+export type { ExitReason } from './core/exit-reason.ts'
+export type { TreeNode } from './core/services.ts'
+export type { PoolOptions } from './pools/options.ts'
+export { pool } from './pools/pool.ts'
+export { Python, type StartPythonOptions, startPython } from './python.ts'
+export { registry } from './registry/registry.ts'
+export { RegistryRef } from './registry/registry-ref.ts'
+export { actor } from './supervisors/actor.ts'
+export type { BackoffOptions } from './supervisors/backoff.ts'
+export { dynamicSupervisor } from './supervisors/dynamic-supervisor.ts'
+export type { DynamicSupervisorOptions, SupervisorOptions } from './supervisors/options.ts'
+export { supervisor } from './supervisors/supervisor.ts'
+export { SupervisorRef } from './supervisors/supervisor-ref.ts'
+export { type StopOptions, startTree, Tree, type TreeOptions } from './tree.ts'
+export {
+  Complex,
+  Decimal,
+  EnumMember,
+  Fraction,
+  NaiveDateTime,
+  NdArray,
+  PlainDate,
+  PlainTime,
+  TimeDelta,
+  Tuple,
+  tuple,
+  Uuid,
+} from './wire/values.ts'

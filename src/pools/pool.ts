@@ -1,0 +1,229 @@
+import { resolve } from 'node:path'
+import type { ActorRefFrom, AnyActorRef } from 'xstate'
+import { Dispatcher } from '../actors/pool/dispatcher.ts'
+import { poolMachine, poolStatistics } from '../actors/pool/machine.ts'
+import { CallObserver } from '../actors/pool/observer.ts'
+import type { ChildSpec, StartContext } from '../core/child-spec.ts'
+import { StartError } from '../core/errors.ts'
+import type { TreeServices } from '../core/services.ts'
+import { findInterpreter } from '../process/interpreter.ts'
+import { dynamicSupervisor } from '../supervisors/dynamic-supervisor.ts'
+import { supervisor } from '../supervisors/supervisor.ts'
+import { SupervisorRef } from '../supervisors/supervisor-ref.ts'
+import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './options.ts'
+import { Roster } from './roster.ts'
+import { StartRounds } from './start-rounds.ts'
+import { workerSpec } from './worker-spec.ts'
+
+/**
+ * A pool of supervised Python processes.
+ *
+ * Its supervisor is named `<id>.supervisor`, the pool itself `<id>`, its workers `<id>.1`, `<id>.2`, …:
+ *
+ *     <id>.supervisor   one_for_all: the pool and its workers belong together
+ *     ├─ <id>.workers   starts, restarts and stops workers
+ *     │  ├─ <id>.1      owns one Python process
+ *     │  └─ <id>.2 …
+ *     └─ <id>           the queue, who is free, who holds what
+ *
+ * Throws `OptionError`. Its start fails with `StartError` when there is no interpreter, or when no worker came up at the first try.
+ */
+export function pool(id: string, options: PoolOptions = {}): ChildSpec {
+  const resolved = resolvePoolOptions(id, options)
+  return {
+    id,
+    name: `${id}.supervisor`,
+    type: 'supervisor',
+    start: (context) => startPool(context, id, resolved),
+  }
+}
+
+async function startPool(
+  context: StartContext,
+  id: string,
+  options: ResolvedPoolOptions,
+): Promise<AnyActorRef> {
+  const { executable } = await findInterpreter({
+    python: options.python,
+    venv: options.venv,
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+  })
+  const members = new PoolMembers(id, options, executable, context.services)
+  return supervisor(`${id}.supervisor`, {
+    strategy: 'one_for_all',
+    // What restarts the parts of a pool together is the failure of a part that starts workers, or decides: its owner's to count.
+    maxRestarts: 0,
+    children: [members.workers(), members.pool()],
+  }).start(context)
+}
+
+/** The two children of a pool's supervisor, and what they know of each other. New with each start of the pool. */
+class PoolMembers {
+  readonly #id: string
+  readonly #options: ResolvedPoolOptions
+  readonly #executable: string
+  readonly #services: TreeServices
+  readonly #roster = new Roster()
+  readonly #rounds: StartRounds
+  readonly #dispatcher: Dispatcher
+  #supervisor: AnyActorRef | undefined
+  #pool: ActorRefFrom<typeof poolMachine> | undefined
+  #ready: (() => void) | undefined
+  #failed: ((error: StartError) => void) | undefined
+
+  constructor(id: string, options: ResolvedPoolOptions, executable: string, services: TreeServices) {
+    this.#id = id
+    this.#options = options
+    this.#executable = executable
+    this.#services = services
+    const { clock, events } = services
+    this.#rounds = new StartRounds({
+      backoff: options.backoff,
+      requested: () => this.#roster.size,
+      ready: () => this.#dispatcher.workers.size,
+      roundFailed: (error) => this.#roundFailed(error),
+    })
+    this.#dispatcher = new Dispatcher({
+      name: id,
+      clock,
+      maxQueue: options.maxQueue,
+      strategy: options.strategy,
+      observer: new CallObserver(events, id, () => clock.now()),
+      wantsWorker: () => this.#wantsWorker(),
+      workerReady: (calls) => this.#workerReady(calls.name),
+      workerGone: (calls) => this.#workerGone(calls.name),
+    })
+  }
+
+  workers(): ChildSpec {
+    const { maxRestarts, maxSeconds } = this.#options
+    const spec = dynamicSupervisor(`${this.#id}.workers`, {
+      name: `${this.#id}.workers`,
+      maxRestarts,
+      maxSeconds,
+      restartPolicy: this.#rounds,
+    })
+    return {
+      ...spec,
+      start: (context) => {
+        this.#supervisor = spec.start(context)
+        return this.#supervisor
+      },
+    }
+  }
+
+  pool(): ChildSpec {
+    return {
+      id: this.#id,
+      name: this.#id,
+      start: (context) => this.#startPool(context),
+    }
+  }
+
+  async #startPool({ spawn, services }: StartContext): Promise<AnyActorRef> {
+    const workers = new SupervisorRef(`${this.#id}.workers`, () => this.#supervisor)
+    const ready = new Promise<void>((resolve, reject) => {
+      this.#ready = resolve
+      this.#failed = reject
+    })
+    if (this.#options.lazy) this.#ready?.()
+    const pool = spawn(poolMachine, {
+      id: this.#id,
+      input: {
+        name: this.#id,
+        dispatcher: this.#dispatcher,
+        options: this.#options,
+        workers: () => this.#roster.list(),
+        starter: { start: (slot) => workers.startChildNow(this.#worker(slot)) },
+        castFailed: ({ module, fn }, error) => {
+          const { events } = services
+          events.emit('cast.failed', {
+            pool: this.#id,
+            module,
+            fn,
+            call: 0,
+            worker: undefined,
+            time: Date.now(),
+            error,
+          })
+        },
+      },
+    })
+    this.#pool = pool
+    services.details.set(pool, () => {
+      const { size, idle, busy, starting, queued, completed, restarts } = poolStatistics(
+        pool.getSnapshot().context,
+      )
+      return { details: { size, idle, busy, starting, queued, completed, restarts } }
+    })
+    await ready
+    services.events.emit('pool.ready', { pool: this.#id, time: Date.now() })
+    return pool
+  }
+
+  #worker(slot: number): ChildSpec {
+    const { cwd, pythonPath } = this.#options
+    return workerSpec(
+      {
+        pool: this.#id,
+        executable: this.#executable,
+        pythonPath: pythonPath.map((folder) => resolve(cwd, folder)),
+        options: this.#options,
+        host: this.#dispatcher,
+        started: (name, link, state) => this.#roster.started(name, link, state),
+      },
+      slot,
+    )
+  }
+
+  #wantsWorker(): void {
+    if (this.#options.lazy) this.#pool?.send({ type: 'worker.wanted' })
+  }
+
+  #workerReady(name: string): void {
+    this.#rounds.succeeded(name)
+    this.#pool?.send({ type: 'worker.ready' })
+    const ready = this.#dispatcher.workers.size
+    if (this.#options.ready === 'first' || ready === this.#options.size) this.#ready?.()
+    const link = this.#roster.get(name)
+    if (link === undefined || this.#services.events.listenerCount('worker.ready') === 0) return
+    const time = Date.now()
+    this.#services.events.emit('worker.ready', {
+      pool: this.#id,
+      worker: name,
+      pid: link.pid,
+      pythonVersion: link.info?.python ?? '',
+      took: time - link.startedAt,
+      time,
+    })
+  }
+
+  #workerGone(name: string): void {
+    this.#pool?.send({ type: 'worker.gone' })
+    const link = this.#roster.get(name)
+    const exit = link?.exit
+    if (link === undefined || exit === undefined) return
+    const { exitCode, signal, pid } = exit
+    this.#services.events.emit('worker.exited', {
+      pool: this.#id,
+      worker: name,
+      pid,
+      exitCode,
+      signal,
+      time: Date.now(),
+    })
+  }
+
+  /** Whoever waits is told why no worker comes; starting goes on. */
+  #roundFailed(cause: StartError): void {
+    const error = new StartError(
+      this.#id,
+      cause.failure,
+      `none of its workers could start: ${cause.message}`,
+      { cause },
+    )
+    this.#failed?.(error)
+    this.#dispatcher.rejectWaiting(error)
+  }
+}

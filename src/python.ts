@@ -1,0 +1,83 @@
+import { availableParallelism } from 'node:os'
+import { PythonClient } from './client/python-client.ts'
+import { OptionError } from './core/errors.ts'
+import { checks, resolveOptions } from './core/options.ts'
+import type { PoolOptions } from './pools/options.ts'
+import { pool } from './pools/pool.ts'
+import { startTree, type Tree } from './tree.ts'
+
+/** {@link PoolOptions} for all pools of `startPython`, and which pools there are. */
+export interface StartPythonOptions extends PoolOptions {
+  /** The pool for calls that name none. Its size can also come from `OTPY_DEFAULT_POOL_SIZE`; default one worker a core. */
+  readonly default?: PoolOptions | undefined
+  /** The pool for calls that wait for something. Its size can also come from `OTPY_IO_POOL_SIZE`; default 10. Lazy by default. */
+  readonly io?: PoolOptions | undefined
+  /** More pools, by name. */
+  readonly pools?: Readonly<Record<string, PoolOptions>>
+  /** Stop on SIGINT and SIGTERM, in order, before the process ends. Default false. */
+  readonly handleSignals?: boolean
+}
+
+/** Calls Python on the pools of a tree of its own. */
+export class Python extends PythonClient {
+  /** The supervision tree that holds the pools. */
+  readonly tree: Tree
+
+  /** @internal Given out by {@link startPython}. */
+  constructor(tree: Tree) {
+    super(tree.services.names)
+    this.tree = tree
+  }
+
+  /** Stops the tree: every call settles, every Python process ends. May be called again. */
+  stop(options?: Parameters<Tree['stop']>[0]): Promise<void> {
+    return this.tree.stop(options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+/**
+ * Starts a supervised tree with two pools of Python processes, `default` and `io`, and resolves with a client when the first
+ * worker of `default` is ready.
+ *
+ * Rejects with `StartError` (no interpreter, no worker came up: Python's traceback is in its cause) or `OptionError`.
+ */
+export async function startPython(options: StartPythonOptions = {}): Promise<Python> {
+  const { default: main, io, pools = {}, handleSignals = false, ...common } = options
+  checkPools({ default: main, io, pools })
+  const children = [
+    pool('default', {
+      size: sizeFrom('OTPY_DEFAULT_POOL_SIZE') ?? availableParallelism(),
+      ...common,
+      ...main,
+    }),
+    pool('io', { lazy: true, size: sizeFrom('OTPY_IO_POOL_SIZE') ?? 10, ...withoutSize(common), ...io }),
+    ...Object.entries(pools).map(([name, more]) => pool(name, { ...common, ...more })),
+  ]
+  return new Python(await startTree({ children, handleSignals }))
+}
+
+function checkPools(given: Pick<StartPythonOptions, 'default' | 'io' | 'pools'>): void {
+  resolveOptions(given, { default: checks.object, io: checks.object, pools: checks.object }, {})
+  for (const [name, options] of Object.entries(given.pools ?? {})) {
+    if (!checks.object.ok(options)) throw new OptionError(`pools.${name}`, checks.object.expected, options)
+  }
+}
+
+/** The size that all pools have in common is for those that do other work than wait. */
+function withoutSize({ size: _, ...rest }: PoolOptions): PoolOptions {
+  return rest
+}
+
+function sizeFrom(variable: string): number | undefined {
+  const text = process.env[variable]
+  if (text === undefined || text === '') return undefined
+  const size = Number(text)
+  if (!checks.positive.ok(size)) {
+    throw new OptionError(`environment variable ${variable}`, checks.positive.expected, text)
+  }
+  return size
+}
