@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import type { AnyActorLogic, AnyActorRef } from 'xstate'
+import { isAlive, watchExit } from './actors/lifecycle.ts'
 import { createRootFamily, type RootFamily } from './actors/system.ts'
 import type { PoolRef } from './client/pool-ref.ts'
 import { PythonClient } from './client/python-client.ts'
@@ -53,10 +54,12 @@ export class Tree {
     const { handleSignals = false, clock = systemClock, ...rest } = options
     const spec = supervisor('tree', rest)
     const guard = createGuard()
+    const exits = { isAlive, watchExit }
     this.services = {
       clock,
       events: new EventEmitter<TreeEvents>(),
-      names: new Names(),
+      names: new Names(exits),
+      exits,
       guard: guard satisfies ProcessGuard,
       details: new WeakMap(),
     }

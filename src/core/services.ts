@@ -1,6 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import type { Clock } from './clock.ts'
 import type { TreeEmitter } from './events.ts'
+import type { ExitReason } from './exit-reason.ts'
 
 /** Unique names of live actors: what the lower floors need of the tree's registry. */
 export interface NameRegistry {
@@ -11,6 +12,18 @@ export interface NameRegistry {
   whereis(name: string): AnyActorRef | undefined
   /** A name of this actor; undefined when it has none. */
   nameOf(ref: AnyActorRef): string | undefined
+}
+
+/** How an actor's end is known: what a registry needs of the actors' lifecycle. */
+export interface ExitWatch {
+  /** Whether the actor can still do something. One that was made and not started counts: it may still be. */
+  isAlive(ref: AnyActorRef): boolean
+  /**
+   * Tells once, with the reason, that the actor ended; `noproc`, in a microtask, for one that is dead already.
+   *
+   * @returns a function that takes the watch away
+   */
+  watchExit(ref: AnyActorRef, callback: (reason: ExitReason) => void): () => void
 }
 
 /** Owns every process group of a tree, and kills what is left of them when Node goes. */
@@ -26,6 +39,7 @@ export interface TreeServices {
   readonly clock: Clock
   readonly events: TreeEmitter
   readonly names: NameRegistry
+  readonly exits: ExitWatch
   readonly guard: ProcessGuard
   /**
    * What `inspect()` shows of an actor beside its state: supervisors tell their children, workers their process.

@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
-import { isAlive, watchExit } from '../actors/lifecycle.ts'
 import { describe, ExitError, RegistryError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
+import type { ExitWatch } from '../core/services.ts'
 
 /** Whether a key has at most one owner, or any number. */
 export type Keys = 'unique' | 'duplicate'
@@ -34,13 +34,15 @@ interface Owner {
  */
 export class Entries {
   readonly keys: Keys
+  readonly #exits: ExitWatch
   readonly #byKey = new Map<unknown, Set<Entry>>()
   readonly #byOwner = new Map<AnyActorRef, Owner>()
   readonly #listeners = new Set<(event: RegistryEvent) => void>()
   #size = 0
 
-  constructor(keys: Keys) {
+  constructor(keys: Keys, exits: ExitWatch) {
     this.keys = keys
+    this.#exits = exits
   }
 
   /**
@@ -48,10 +50,11 @@ export class Entries {
    * taken, also by this actor; an owner that is dead gives way. Throws an `ExitError` when the actor itself is dead.
    */
   register(key: unknown, ref: AnyActorRef, value?: unknown): void {
-    if (!isAlive(ref)) throw new ExitError('noproc', `actor "${ref.id}" cannot be registered: it has ended`)
+    if (!this.#exits.isAlive(ref))
+      throw new ExitError('noproc', `actor "${ref.id}" cannot be registered: it has ended`)
     if (this.keys === 'unique') {
       for (const entry of this.#byKey.get(key) ?? []) {
-        if (isAlive(entry.ref)) {
+        if (this.#exits.isAlive(entry.ref)) {
           throw new RegistryError(
             'already_registered',
             `key ${describe(key)} is taken by "${entry.ref.id}"`,
@@ -69,7 +72,7 @@ export class Entries {
     else same.add(entry)
     const owner = this.#byOwner.get(ref)
     if (owner === undefined) {
-      const unwatch = watchExit(ref, (reason) => this.#ownerEnded(ref, reason))
+      const unwatch = this.#exits.watchExit(ref, (reason) => this.#ownerEnded(ref, reason))
       this.#byOwner.set(ref, { entries: new Set([entry]), unwatch })
     } else owner.entries.add(entry)
     this.#size++
@@ -83,12 +86,12 @@ export class Entries {
 
   /** The live owners of a key, in the order in which they came. */
   at(key: unknown): Entry[] {
-    return [...(this.#byKey.get(key) ?? [])].filter((entry) => isAlive(entry.ref))
+    return [...(this.#byKey.get(key) ?? [])].filter((entry) => this.#exits.isAlive(entry.ref))
   }
 
   /** The first live owner of a key. */
   first(key: unknown): AnyActorRef | undefined {
-    for (const entry of this.#byKey.get(key) ?? []) if (isAlive(entry.ref)) return entry.ref
+    for (const entry of this.#byKey.get(key) ?? []) if (this.#exits.isAlive(entry.ref)) return entry.ref
     return undefined
   }
 

@@ -1,10 +1,14 @@
 import type { AnyActorRef } from 'xstate'
-import type { NameRegistry } from '../core/services.ts'
+import type { ExitWatch, NameRegistry } from '../core/services.ts'
 import { Entries } from './entries.ts'
 
 /** The names of one tree's actors. */
 export class Names implements NameRegistry {
-  readonly entries = new Entries('unique')
+  readonly entries: Entries
+
+  constructor(exits: ExitWatch) {
+    this.entries = new Entries('unique', exits)
+  }
 
   register(name: string, ref: AnyActorRef): void {
     this.entries.register(name, ref)

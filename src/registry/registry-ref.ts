@@ -1,5 +1,4 @@
 import type { AnyActorRef } from 'xstate'
-import { isAlive } from '../actors/lifecycle.ts'
 import { ExitError, RegistryError } from '../core/errors.ts'
 import type { Entries, RegistryEvent } from './entries.ts'
 import { entriesOf } from './registry.ts'
@@ -26,7 +25,7 @@ export class RegistryRef {
   /** The registry's actor; undefined while there is none. */
   get ref(): AnyActorRef | undefined {
     const ref = this.#resolve()
-    return ref !== undefined && entriesOf(ref) !== undefined && isAlive(ref) ? ref : undefined
+    return ref !== undefined && entriesOf(ref) !== undefined ? ref : undefined
   }
 
   /**
@@ -112,7 +111,7 @@ export class RegistryRef {
   #entries(): Entries {
     const ref = this.#resolve()
     const entries = ref === undefined ? undefined : entriesOf(ref)
-    if (ref !== undefined && entries !== undefined && isAlive(ref)) return entries
+    if (entries !== undefined) return entries
     throw new ExitError('noproc', `there is no registry "${this.name}"`)
   }
 }

@@ -1,5 +1,4 @@
-import type { ActorLogic, ActorRefFrom, AnyActorRef, Snapshot } from 'xstate'
-import { isStopEvent, type ShutdownEvent } from '../actors/lifecycle.ts'
+import { type ActorRefFrom, type AnyActorRef, type EventObject, fromCallback } from 'xstate'
 import type { ChildSpec, ChildSpecOptions, StartContext } from '../core/child-spec.ts'
 import { type CheckTable, checkOptions, checks } from '../core/options.ts'
 import { Entries, type Keys } from './entries.ts'
@@ -19,32 +18,26 @@ const table: CheckTable<RegistryOptions> = {
   name: checks.string,
 }
 
-type RegistrySnapshot = Snapshot<undefined>
-type RegistryLogic = ActorLogic<RegistrySnapshot, ShutdownEvent, { readonly entries: Entries }>
-
 const stores = new WeakMap<AnyActorRef, Entries>()
 
-/** The entries that a registry's actor holds; undefined for an actor that is no registry. */
+/** The entries that a registry's actor holds; undefined for an actor that is no registry, or not any more. */
 export function entriesOf(ref: AnyActorRef): Entries | undefined {
   return stores.get(ref)
 }
 
-// It holds the entries as long as it lives; everything else happens to them directly, since a registry answers at once.
-const logic: RegistryLogic = {
-  getInitialSnapshot(scope, { entries }) {
-    stores.set(scope.self, entries)
-    return { status: 'active', output: undefined, error: undefined }
-  },
-  transition(snapshot, event, scope) {
-    if (isStopEvent(event)) stores.get(scope.self)?.clear()
-    return snapshot
-  },
-  getPersistedSnapshot: (snapshot) => snapshot,
-}
+// It holds the entries as long as it lives. Everything else happens to them directly: a registry answers at once.
+const registryLogic = fromCallback<EventObject, { readonly entries: Entries }>(({ self, input }) => {
+  const ref: AnyActorRef = self
+  stores.set(ref, input.entries)
+  return () => {
+    stores.delete(ref)
+    input.entries.clear()
+  }
+})
 
 /** A {@link ChildSpec} whose actor is a registry. */
 export interface RegistrySpec extends ChildSpec {
-  start(context: StartContext): ActorRefFrom<RegistryLogic>
+  start(context: StartContext): ActorRefFrom<typeof registryLogic>
 }
 
 /**
@@ -60,8 +53,8 @@ export function registry(id: string, options: RegistryOptions = {}): RegistrySpe
     id,
     namedWhenListed: true,
     start({ spawn, services }) {
-      const entries = new Entries(keys)
-      const ref = spawn(logic, { id, input: { entries } })
+      const entries = new Entries(keys, services.exits)
+      const ref = spawn(registryLogic, { id, input: { entries } })
       services.details.set(ref, () => ({ details: { keys, entries: entries.size } }))
       return ref
     },

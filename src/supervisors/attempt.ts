@@ -5,13 +5,13 @@ import type { StartContext } from '../core/child-spec.ts'
 import { describe, ExitError, StartError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import type { TreeServices } from '../core/services.ts'
-import type { Child } from './children.ts'
+import type { Child, PendingStart } from './children.ts'
 
 /**
  * One start of one child: the context that its start function gets, and what that has spawned so far. Actors count as
  * the child's from their spawn on, so that a start which never ends can still be undone.
  */
-export class Attempt implements StartContext {
+export class Attempt implements StartContext, PendingStart {
   readonly services: TreeServices
   readonly listed: boolean
   readonly spawned: AnyActorRef[] = []
@@ -70,7 +70,6 @@ export class Attempt implements StartContext {
     })
   }
 
-  /** An actor of this attempt ended before the start function was through. */
   noteEnd(ref: AnyActorRef, reason: ExitReason): void {
     this.#ended ??= new Map()
     this.#ended.set(ref, reason)
@@ -108,7 +107,6 @@ export class Attempt implements StartContext {
     return ref
   }
 
-  /** Nobody waits any more: the start function's promise is not listened to, and it can spawn nothing. */
   abort(error: Error): void {
     if (!this.#open) return
     this.#open = false

@@ -1,6 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import type { ResolvedChildSpec } from '../core/child-spec.ts'
-import type { Attempt } from './attempt.ts'
+import type { ExitReason } from '../core/exit-reason.ts'
 import type { Plan } from './planner.ts'
 
 /** One child as its supervisor keeps it. */
@@ -18,11 +18,21 @@ export interface Child {
   /** Whether `child.started` was told and `child.exited` was not. */
   up: boolean
   /** The start that is under way. */
-  attempt: Attempt | undefined
+  attempt: PendingStart | undefined
   /** The restart that is planned. */
   retry: Plan | undefined
   /** Called once when it has stopped. */
   waiters: (() => void)[] | undefined
+}
+
+/** A start that is under way. */
+export interface PendingStart {
+  readonly spawned: readonly AnyActorRef[]
+  /** An actor of this start ended before the start function was through. */
+  noteEnd(ref: AnyActorRef, reason: ExitReason): void
+  endOf(ref: AnyActorRef): ExitReason | undefined
+  /** Nobody waits any more: the start function's promise is not listened to, and it can spawn nothing. */
+  abort(error: Error): void
 }
 
 /** A child as `whichChildren` shows it. */

@@ -5,7 +5,7 @@ import { SupervisorError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import type { TreeServices } from '../core/services.ts'
 import { Attempt, startError } from './attempt.ts'
-import type { Child } from './children.ts'
+import type { Child, PendingStart } from './children.ts'
 import type { Plan, Planner } from './planner.ts'
 import type { Reports } from './reports.ts'
 import { type ShutdownHost, stopTogether } from './shutdown.ts'
@@ -107,7 +107,7 @@ export class Starts implements ShutdownHost {
   }
 
   /** Ends an attempt; what it has spawned stays with the child, to be stopped. */
-  #abandon(child: Child, attempt: Attempt, error: Error): void {
+  #abandon(child: Child, attempt: PendingStart, error: Error): void {
     child.attempt = undefined
     attempt.abort(error)
     const [ref, ...extras] = attempt.spawned.filter((spawned) => attempt.endOf(spawned) === undefined)
