@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import * as otpy from '../../src/index.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** What is public. A name is added here on purpose, never because a test failed. */
+const values = [
+  'AbortError',
+  'Complex',
+  'Decimal',
+  'EnumMember',
+  'ExitError',
+  'Fraction',
+  'NaiveDateTime',
+  'NdArray',
+  'OptionError',
+  'OtpyError',
+  'PlainDate',
+  'PlainTime',
+  'PoolRef',
+  'PoolSaturatedError',
+  'PoolStoppedError',
+  'ProtocolError',
+  'Python',
+  'PythonClient',
+  'PythonError',
+  'RegistryError',
+  'RegistryRef',
+  'SerializationError',
+  'StartError',
+  'SupervisorError',
+  'SupervisorRef',
+  'TimeDelta',
+  'TimeoutError',
+  'Tree',
+  'Tuple',
+  'Uuid',
+  'WorkerExitedError',
+  'actor',
+  'dynamicSupervisor',
+  'pool',
+  'registry',
+  'startPython',
+  'startTree',
+  'supervisor',
+  'tuple',
+]
+
+const types = [
+  'BackoffOptions',
+  'CallEvent',
+  'CallOptions',
+  'CallSettled',
+  'ChildEvent',
+  'ChildExited',
+  'ChildRestarting',
+  'ChildSpec',
+  'ChildSpecOptions',
+  'ClientCallOptions',
+  'Clock',
+  'DynamicSupervisorOptions',
+  'ErrorCode',
+  'ExitReason',
+  'LogEvent',
+  'PoolEvent',
+  'PoolOptions',
+  'PoolStatistics',
+  'ProcessExit',
+  'RegistryErrorCode',
+  'RestartType',
+  'Shutdown',
+  'StartContext',
+  'StartFailure',
+  'StartPythonOptions',
+  'StartResult',
+  'StopOptions',
+  'SupervisorErrorCode',
+  'SupervisorEscalated',
+  'SupervisorOptions',
+  'TimeoutPhase',
+  'TreeEvents',
+  'TreeNode',
+  'TreeOptions',
+  'TreeStopped',
+  'WorkerEvent',
+  'WorkerExited',
+  'WorkerStatistics',
+]
+
+/** The names that `src/index.ts` exports, types included. */
+function exportedNames(): string[] {
+  const file = join(root, 'src/index.ts')
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest)
+  return source.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement)) throw new Error('src/index.ts holds something that is no export')
+    const { exportClause } = statement
+    if (!exportClause || !ts.isNamedExports(exportClause)) throw new Error('names are exported one by one')
+    return exportClause.elements.map((element) => element.name.text)
+  })
+}
+
+describe('what is public', () => {
+  it('is what the list says', () => {
+    expect(exportedNames().sort()).toEqual([...values, ...types].sort())
+  })
+
+  it('has the values that the list says', () => {
+    expect(Object.keys(otpy).sort()).toEqual([...values].sort())
+  })
+
+  it('has one door', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    expect(Object.keys(exports)).toEqual(['.', './package.json'])
+    expect(Object.keys(exports['.'])[0]).toBe('types')
+    const resolve = (path: string) => createRequire(import.meta.url).resolve(path)
+    for (const path of [
+      'otpy/dist/index.js',
+      'otpy/src/index.ts',
+      'otpy/python/boot.py',
+      'otpy/core/errors',
+    ]) {
+      expect(() => resolve(path)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' }))
+    }
+  })
+})
