@@ -5,6 +5,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pool, startTree, WorkerExitedError } from '../../src/index.ts' // in a project of your own: from 'otpy'
 import { Progress } from './progress.ts'
 import { type Compared, report, type Statistics } from './report.ts'
@@ -54,11 +55,11 @@ async function each<T, R>(items: readonly T[], limit: number, work: (item: T) =>
 
 /** Kills a worker at work, and shows the tree before, without it, and healed. */
 async function killOne(): Promise<void> {
-  const workers = python.workers()
-  const victim = workers.findLast(({ state }) => state.endsWith('busy')) ?? workers[0]!
+  progress.print(`\nThe tree, half way:\n${tree.format()}\n`)
+  await sleep(10)
+  const victim = python.workers().findLast(({ state }) => state.endsWith('busy')) ?? python.workers()[0]!
   const exited = new Promise<void>((settle) => tree.on('worker.exited', () => settle()))
   const replaced = new Promise<void>((settle) => tree.on('worker.ready', () => settle()))
-  progress.print(`\nThe tree, half way:\n${tree.format()}\n`)
   process.kill(victim.pid!, 'SIGKILL')
   await exited
   progress.print(`Killed ${victim.id}, process ${victim.pid}:\n${tree.format()}\n`)
