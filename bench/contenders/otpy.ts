@@ -1,33 +1,17 @@
 import { performance } from 'node:perf_hooks'
+import type { Tree } from '../../src/index.ts'
 import type { Contender, Contestant, Setting } from '../contender.ts'
 
-/** The little of the public interface that the benchmark uses. */
-interface Client {
-  call(module: string, fn: string, args?: readonly unknown[]): Promise<unknown>
-}
+export type Otpy = typeof import('../../src/index.ts')
 
-export interface OtpyTree {
-  readonly python: Client
-  supervisor(name: string): { startChild(spec: unknown): Promise<unknown> }
-  stop(): Promise<void>
-}
-
-export interface Otpy {
-  startTree(options: Record<string, unknown>): Promise<OtpyTree>
-  pool(id: string, options: Record<string, unknown>): unknown
-  dynamicSupervisor(id: string, options?: Record<string, unknown>): unknown
-  actor(id: string, logic: unknown): unknown
-}
-
-const entry: string = '../../src/index.ts'
 const pythonPath = [new URL('../python', import.meta.url).pathname]
 
 /** The project itself, loaded when it is first measured. */
-export async function otpy(): Promise<Otpy> {
-  return (await import(entry)) as Otpy
+export function otpy(): Promise<Otpy> {
+  return import('../../src/index.ts')
 }
 
-async function startPool(size: number, { python }: Setting): Promise<OtpyTree> {
+async function startPool(size: number, { python }: Setting): Promise<Tree> {
   const { startTree, pool } = await otpy()
   return startTree({ children: [pool('default', { size, python, pythonPath, ready: 'all' })] })
 }
