@@ -1,11 +1,14 @@
-"""Starts a worker. Node runs this file by its path with `-S`, so its folder is first on `sys.path`."""
+"""Starts a worker. Node runs this file by its path, with `-S`."""
 
 import sys
 
 if __name__ == "__main__":
-    sys.path.pop(0)
-    sys.path.append(__file__.rpartition("/")[0])
+    folder = __file__.rpartition("/")[0]
+    # Python puts a script's folder first, unless the environment asks for a safe path.
+    if sys.path[:1] == [folder]:
+        sys.path.pop(0)
+    sys.path.insert(0, folder)
     from otpy import worker
 
-    sys.path.pop()
+    sys.path.remove(folder)
     sys.exit(worker.main())

@@ -54,6 +54,8 @@ export interface Connection {
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>> | undefined,
   ): void
+  /** Bytes that have been sent and that the system has not taken yet. */
+  readonly unsentBytes: number
   /** The id of the call that Python has started last, 0 before the first. Also after its death, until {@link dispose}. */
   started(): number
   /** Calls up to this id that have not started will not. */

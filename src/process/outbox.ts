@@ -16,6 +16,7 @@ export class Outbox {
   /** What of the writer's bytes has been handed on. */
   #taken = 0
   #parts: Uint8Array[] = []
+  #unflushedBulk = 0
   #scheduled = false
   #closed = false
 
@@ -56,6 +57,11 @@ export class Outbox {
     this.#end(start, kind, flags, argument, id, 'args')
   }
 
+  /** Bytes that have been added and that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#unflushedBulk + (this.#writer.pos - this.#taken) + this.#stream.writableLength
+  }
+
   /** Writes what has been added. Called by itself at the end of the tick. */
   flush(): void {
     this.#scheduled = false
@@ -70,6 +76,7 @@ export class Outbox {
       this.#stream.uncork()
     }
     if (parts.length > 0) this.#parts = []
+    this.#unflushedBulk = 0
     if (this.#taken > SLAB_BYTES / 2) {
       this.#writer = new ByteWriter(SLAB_BYTES)
       this.#taken = 0
@@ -96,7 +103,11 @@ export class Outbox {
     endFrame(writer, start, kind, flags, argument, id)
     if (writer.buffers.length > 0) {
       this.#take()
-      for (const buffer of writer.buffers) if (buffer.bytes.byteLength > 0) this.#parts.push(buffer.bytes)
+      for (const buffer of writer.buffers) {
+        if (buffer.bytes.byteLength === 0) continue
+        this.#parts.push(buffer.bytes)
+        this.#unflushedBulk += buffer.bytes.byteLength
+      }
       writer.buffers.length = 0
     }
     if (!this.#scheduled) {

@@ -172,6 +172,10 @@ class PythonProcess implements Connection {
     outbox.call(Kind.CALL, kwargs === undefined ? 0 : Flag.KWARGS, target, id, args, kwargs)
   }
 
+  get unsentBytes(): number {
+    return this.#outbox?.unsentBytes ?? 0
+  }
+
   started(): number {
     return this.#page?.current() ?? 0
   }

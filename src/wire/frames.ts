@@ -224,6 +224,7 @@ class BulkFrame {
       }
       lengths.push(length)
     }
-    for (const length of lengths) this.buffers.push(new Uint8Array(length))
+    // Not zeroed: all of it is about to be received.
+    for (const length of lengths) this.buffers.push(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer))
   }
 }

@@ -89,6 +89,18 @@ describe('a call', () => {
     expect(worker.waiting).toHaveLength(1)
   })
 
+  it('is not sent ahead while large arguments wait to be written', () => {
+    const pool = new FakePool()
+    const worker = pool.worker({ average: 1 })
+    void pool.call('large')
+    worker.unsentBytes = 1_000_000
+    void pool.call('next')
+    expect(worker.waiting).toHaveLength(1)
+    worker.unsentBytes = 0
+    worker.finish()
+    expect(worker.waiting).toHaveLength(1)
+  })
+
   it('sent ahead spreads over the workers', () => {
     const pool = new FakePool()
     const workers = [pool.worker({ average: 1 }), pool.worker()]

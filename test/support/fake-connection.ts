@@ -11,6 +11,7 @@ export interface FakeCall {
 export class FakeConnection implements Connection {
   readonly pid = 4711
   readonly startedAt = 0
+  unsentBytes = 0
   readonly handlers: ConnectionHandlers
   /** Sent, and not yet started. */
   readonly waiting: FakeCall[] = []

@@ -11,6 +11,9 @@ const OVERHEAD_MICROS = 8
 
 const MAX_AHEAD = 256
 
+/** Nothing is sent ahead while so much waits to be written: short calls may have large arguments. */
+const AHEAD_BYTES = 262_144
+
 /** How long Python may take between "this call starts" and "is it recalled?". */
 const RECALL_SETTLES_MS = 1
 
@@ -98,7 +101,8 @@ export class WorkerCalls {
     const { size } = this.#sent
     if (this.#stalledBy !== 0 && this.#sent.has(this.#stalledBy)) return 0
     if (size === 0) return this.#options.sendAhead ? this.#aheadLimit() + 1 : 1
-    return this.#options.sendAhead ? this.#aheadLimit() + 1 - size : 0
+    if (!this.#options.sendAhead || this.connection.unsentBytes > AHEAD_BYTES) return 0
+    return this.#aheadLimit() + 1 - size
   }
 
   /** Microseconds that its recent calls ran; undefined before the first. */
@@ -216,9 +220,10 @@ export class WorkerCalls {
     this.#options.host.gone(this)
   }
 
-  /** No call is sent any more; what runs is interrupted. */
+  /** No call is sent any more; what runs is interrupted, what has not started will not. */
   shut(): void {
     this.#open = false
+    this.connection.recall(this.#lastId)
     const head = this.#sent.keys().next().value
     if (head !== undefined) this.#interrupt(this.#sent.get(head)!)
   }
