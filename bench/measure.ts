@@ -28,7 +28,8 @@ export async function interleave(probes: readonly Probe[], rounds: number): Prom
         const kept = samples.get(column) ?? figures.map(() => [])
         samples.set(column, kept)
         const tooSlow = round === 0 && performance.now() - from > slow
-        if (round > 0 || rounds === 0 || tooSlow) for (const [i, figure] of figures.entries()) kept[i]!.push(figure)
+        if (round > 0 || rounds === 0 || tooSlow)
+          for (const [i, figure] of figures.entries()) kept[i]!.push(figure)
         if (tooSlow) outcomes.set(column, { samples: kept })
       } catch (error) {
         outcomes.set(column, { failed: error instanceof Error ? error.message : String(error) })

@@ -121,7 +121,7 @@ export const rows: readonly Row[] = [
     id: 'actors',
     metrics: [us('actor layer a call', '≤ 4 µs')],
     rounds: 5,
-    alone: (_, quick) => actorLayer && (async () => [await actorLayer!(quick ? 20_000 : 200_000)]),
+    alone: (_, quick) => async () => [await actorLayer(quick ? 20_000 : 200_000)],
   },
   {
     id: 'children',
