@@ -48,7 +48,6 @@ export function writeTsconfig(folder: string): void {
     lib: ['es2023', 'esnext.disposable'],
     module: 'nodenext',
     strict: true,
-    exactOptionalPropertyTypes: true,
     skipLibCheck: false,
     types: ['node'],
     outDir: 'out',
