@@ -25,10 +25,10 @@ const TYPECODES: Record<string, values.NdArrayType> = {
 }
 
 const makers: Record<string, (args: Arguments, refs: RefResolver | undefined) => unknown> = {
-  // The containers are made empty and filled by the stream, so that cycles through them work.
+  // These are made empty and filled by the stream, so that cycles through them work.
   mapping: () => ({}),
   sequence: () => [],
-  collection: () => new Set(),
+  collection: ([items]) => new Set(list(items)),
   // A value that its subclass of str, int … hid.
   value: ([value]) => value,
   array: ([typecode, data]) => typedArray(TYPECODES[text(typecode)], bytes(data)),

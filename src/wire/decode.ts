@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from '../core/errors.ts'
 import type { RefResolver } from './decode-objects.ts'
-import { readDouble, readInt } from './numbers.ts'
+import { readDouble, readInt, readUint } from './numbers.ts'
 import * as op from './opcodes.ts'
 import { readString } from './strings.ts'
 import { Unpickler } from './unpickler.ts'
@@ -31,7 +31,12 @@ export function decodeValue(
   let pos = start
   if (end > bytes.length) throw new ProtocolError('a pickle is cut off')
   if (end - pos > 2 && bytes[pos] === op.PROTO) pos += 2
-  if (end - pos > 9 && bytes[pos] === op.FRAME) pos += 9
+  if (end - pos > 9 && bytes[pos] === op.FRAME) {
+    if (readUint(bytes, pos + 5) !== 0 || readUint(bytes, pos + 1) > end - pos - 9) {
+      throw new ProtocolError('a frame of a pickle is cut off')
+    }
+    pos += 9
+  }
   // Most results are one scalar: no machine for those.
   if (buffers.length === 0 && bytes[end - 1] === op.STOP) {
     switch (bytes[pos]) {

@@ -6,17 +6,16 @@ import { ProtocolError, PythonError } from '../core/errors.ts'
 import { EnumMember } from './values.ts'
 
 /**
- * Stores the pairs `stack[from…]` in a dict. False, with nothing stored, when the dict must become a Map for them.
+ * Stores the pairs `stack[from, end)` in a dict. False, with nothing stored, when the dict must become a Map for them.
  */
-export function setItems(dict: unknown, stack: readonly unknown[], from: number): boolean {
-  const { length } = stack
+export function setItems(dict: unknown, stack: readonly unknown[], from: number, end: number): boolean {
   if (dict instanceof Map) {
-    for (let i = from; i < length; i += 2) dict.set(stack[i], stack[i + 1])
+    for (let i = from; i < end; i += 2) dict.set(stack[i], stack[i + 1])
     return true
   }
   if (!isPlain(dict)) throw new ProtocolError('items for something that is not a dict')
-  for (let i = from; i < length; i += 2) if (typeof stack[i] !== 'string') return false
-  for (let i = from; i < length; i += 2) {
+  for (let i = from; i < end; i += 2) if (typeof stack[i] !== 'string') return false
+  for (let i = from; i < end; i += 2) {
     const key = stack[i] as string
     // An assignment would set the prototype.
     if (key.length === 9 && key === '__proto__') define(dict, key, stack[i + 1])
@@ -49,10 +48,10 @@ export class DictFixer {
   }
 
   /** Makes a Map of what was an object so far, with these pairs. */
-  toMap(dict: object, stack: readonly unknown[], from: number): Map<unknown, unknown> {
+  toMap(dict: object, stack: readonly unknown[], from: number, end: number): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>(Object.entries(dict))
     if (this.escaped.has(dict)) this.wrong = true
-    for (let i = from; i < stack.length; i += 2) map.set(stack[i], stack[i + 1])
+    for (let i = from; i < end; i += 2) map.set(stack[i], stack[i + 1])
     this.maps.set(dict, map)
     return map
   }

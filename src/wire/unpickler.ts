@@ -169,7 +169,7 @@ export class Unpickler {
         case 0x91: {
           // FROZENSET
           const from = this.mark()
-          this.push(new Set(stack.splice(from)))
+          this.push(new Set(this.take(from)))
           break
         }
         case 0x93: {
@@ -194,13 +194,15 @@ export class Unpickler {
           break
         }
         case 0x30: // POP
-          if (marks.length > 0 && marks[marks.length - 1] === stack.length) marks.pop()
+          if (marks.length > 0 && marks[marks.length - 1] === this.size) marks.pop()
           else this.pop()
           break
         case 0x31: // POP_MARK
-          stack.length = this.mark()
+          this.size = this.mark()
           break
         case 0x95: // FRAME
+          if (pos + 8 > end) throw cutOff()
+          if (readUint(bytes, pos + 4) * 0x1_0000_0000 + readUint(bytes, pos) > end - pos - 8) throw cutOff()
           pos += 8
           break
         case 0x80: // PROTO
@@ -216,7 +218,7 @@ export class Unpickler {
   }
 
   private result(pos: number): unknown {
-    if (pos !== this.end || this.stack.length !== 1 || this.marks.length > 0) {
+    if (pos !== this.end || this.size !== 1 || this.marks.length > 0) {
       throw new ProtocolError('a pickle does not end with its value')
     }
     if (this.nextBuffer !== this.buffers.length) throw new ProtocolError('a buffer belongs to no value')
@@ -227,18 +229,32 @@ export class Unpickler {
   /** The end of the items of the innermost mark must be there: a mark never lies above the stack's top. */
   private mark(): number {
     const mark = this.marks.pop()
-    if (mark === undefined || mark > this.stack.length) throw new ProtocolError('a mark is missing')
+    if (mark === undefined || mark > this.size) throw new ProtocolError('a mark is missing')
     return mark
   }
 
   private top(): unknown {
-    if (this.stack.length === 0) throw new ProtocolError('a value is missing')
-    return this.stack[this.stack.length - 1]
+    if (this.size === 0) throw new ProtocolError('a value is missing')
+    return this.stack[this.size - 1]
   }
 
   private pop(): unknown {
-    if (this.stack.length === 0) throw new ProtocolError('a value is missing')
-    return this.stack.pop()
+    if (this.size === 0) throw new ProtocolError('a value is missing')
+    return this.stack[--this.size]
+  }
+
+  private push(value: unknown): void {
+    this.stack[this.size++] = value
+  }
+
+  /** Takes the values from there on off the stack. */
+  private take(from: number): unknown[] {
+    const { stack } = this
+    const length = this.size - from
+    const items = new Array<unknown>(length)
+    for (let i = 0; i < length; i++) items[i] = stack[from + i]
+    this.size = from
+    return items
   }
 
   private recall(index: number): unknown {
@@ -252,23 +268,15 @@ export class Unpickler {
 
   private makeTuple(from: number): void {
     if (from < 0) throw new ProtocolError('a value is missing')
-    const { stack } = this
-    const length = stack.length - from
-    if (length <= 3) {
-      const items = new Array<unknown>(length)
-      for (let i = 0; i < length; i++) items[i] = stack[from + i]
-      stack.length = from
-      this.push(items)
-    } else this.push(stack.splice(from))
+    this.push(this.take(from))
   }
 
   private addToList(from: number): void {
-    const { stack } = this
+    const { stack, size } = this
     const list = stack[from - 1]
     if (!Array.isArray(list)) throw new ProtocolError('items for something that is not a list')
-    const { length } = stack
-    for (let i = from; i < length; i++) list.push(stack[i])
-    stack.length = from
+    for (let i = from; i < size; i++) list.push(stack[i])
+    this.size = from
   }
 
   /**
@@ -277,7 +285,7 @@ export class Unpickler {
    */
   private readFloats(start: number): number {
     const { bytes, end } = this
-    const list = this.stack[this.stack.length - 1]
+    const list = this.stack[this.size - 1]
     let pos = start
     while (pos + 9 < end && (bytes[pos] === op.BINFLOAT || bytes[pos] === op.FRAME)) pos += 9
     if (bytes[pos] !== op.APPENDS || !Array.isArray(list)) return start
@@ -291,19 +299,19 @@ export class Unpickler {
     const { stack } = this
     const set = stack[from - 1]
     if (!(set instanceof Set)) throw new ProtocolError('elements for something that is not a set')
-    for (let i = from; i < stack.length; i++) set.add(stack[i])
-    stack.length = from
+    for (let i = from; i < this.size; i++) set.add(stack[i])
+    this.size = from
   }
 
   private addToDict(from: number): void {
     const { stack } = this
     const dict = stack[from - 1]
-    if (from < 1 || (stack.length - from) % 2 !== 0) throw new ProtocolError('a value is missing')
-    if (!setItems(dict, stack, from)) {
+    if (from < 1 || (this.size - from) % 2 !== 0) throw new ProtocolError('a value is missing')
+    if (!setItems(dict, stack, from, this.size)) {
       this.dicts ??= new DictFixer()
-      stack[from - 1] = this.dicts.toMap(dict as object, stack, from)
+      stack[from - 1] = this.dicts.toMap(dict as object, stack, from, this.size)
     }
-    stack.length = from
+    this.size = from
   }
 
   private readSized(start: number, width: 1 | 4 | 8, text: boolean): number {
@@ -322,9 +330,7 @@ export class Unpickler {
     }
     if (size > this.end - from) throw cutOff()
     // Bytes get memory of their own: the frame's is used again.
-    this.push(
-      text ? readString(bytes, from, from + size) : new Uint8Array(bytes.subarray(from, from + size)),
-    )
+    this.push(text ? readString(bytes, from, from + size) : new Uint8Array(bytes.subarray(from, from + size)))
     return from + size
   }
 

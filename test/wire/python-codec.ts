@@ -1,5 +1,5 @@
 /** A Python process that decodes and encodes with the worker's codec, one for each test file. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,13 @@ import { type EncodeOptions, encodeValue } from '../../src/wire/encode.ts'
 const fixture = fileURLToPath(new URL('../fixtures/python/codec_echo.py', import.meta.url))
 
 export const PYTHON = process.env.OTPY_TEST_PYTHON ?? 'python3'
+
+/** A Python that has numpy: the one that OTPY_TEST_NUMPY_PYTHON names, or the usual one if it happens to. */
+export function numpyPython(): string | undefined {
+  const named = process.env.OTPY_TEST_NUMPY_PYTHON
+  if (named !== undefined) return named
+  return spawnSync(PYTHON, ['-c', 'import numpy'], { stdio: 'ignore' }).status === 0 ? PYTHON : undefined
+}
 
 export interface Pickle {
   readonly payload: Buffer
