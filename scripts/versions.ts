@@ -82,12 +82,9 @@ async function numpy(): Promise<void> {
 }
 
 /** An environment in which `python3` is this one. */
-function using(python: Interpreter): Record<string, string | undefined> {
-  return {
-    PATH: dirname(python.path) + delimiter + process.env.PATH,
-    VIRTUAL_ENV: undefined,
-    PYENV_VERSION: undefined,
-  }
+function using({ path }: Interpreter): Record<string, string | undefined> {
+  const first = dirname(path) + delimiter + process.env.PATH
+  return { PATH: first, OTPY_TEST_PYTHON: path, VIRTUAL_ENV: undefined, PYENV_VERSION: undefined }
 }
 
 function add(name: string, totals: Totals): void {
