@@ -179,7 +179,8 @@ export class Tree {
     this.#stopped ??= this.done.then(() => {})
     if (root !== undefined) {
       this.#root.family.shutDown(root)
-      if (timeout < Infinity) {
+      if (timeout === 0) this.#root.family.kill(root)
+      else if (timeout < Infinity) {
         const { clock } = this.services
         const timer = clock.setTimeout(() => this.#root.family.kill(root), timeout)
         void this.done.then(() => clock.clearTimeout(timer))

@@ -71,6 +71,11 @@ const dynamicChecks: CheckTable<DynamicSupervisorOptions & ChildSpecOptions> = {
   extraArguments: checks.array,
 }
 
+const actorChecks: CheckTable<ChildSpecOptions & { readonly input?: unknown }> = {
+  ...specChecks,
+  input: { expected: 'anything', ok: () => true },
+}
+
 /** Checks the options of a static supervisor. Throws an `OptionError`. */
 export function checkSupervisorOptions(options: SupervisorOptions & ChildSpecOptions, id: string): void {
   checkOptions(options, staticChecks, `supervisor "${id}": `)
@@ -88,7 +93,7 @@ export function checkActorOptions(
   options: ChildSpecOptions & { readonly input?: unknown },
   id: string,
 ): void {
-  checkOptions(options, { ...specChecks, input: { expected: 'anything', ok: () => true } }, `actor "${id}": `)
+  checkOptions(options, actorChecks, `actor "${id}": `)
 }
 
 function checkBackoff({ backoff }: RestartOptions, id: string): void {

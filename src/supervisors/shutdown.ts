@@ -1,4 +1,5 @@
 import type { Family } from '../actors/family.ts'
+import { isAlive } from '../actors/lifecycle.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Child } from './children.ts'
 
@@ -48,9 +49,11 @@ export function stopTogether(host: ShutdownHost, children: readonly Child[], don
       return
     }
     for (const [limit, those] of late) {
-      const refs = those.map((child) => child.ref)
+      // Most have ended by now, with the news still on its way.
+      const refs = those.flatMap(({ ref }) => (ref !== undefined && isAlive(ref) ? [ref] : []))
+      if (refs.length === 0) continue
       const kill = (): void => {
-        for (const ref of refs) if (ref !== undefined) host.family.kill(ref)
+        for (const ref of refs) host.family.kill(ref)
       }
       timers.push(host.clock.setTimeout(kill, limit))
     }

@@ -1,0 +1,301 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type AnyActorLogic,
+  type AnyActorRef,
+  createActor,
+  createMachine,
+  fromCallback,
+  fromObservable,
+  fromPromise,
+  fromTransition,
+  sendParent,
+  setup,
+  spawnChild,
+} from 'xstate'
+import { exitReasonOf, isAlive, watchExit } from '../../src/actors/lifecycle.ts'
+import { Exit, type ExitReason } from '../../src/core/exit-reason.ts'
+import { actor } from '../../src/supervisors/actor.ts'
+import { dynamicSupervisor } from '../../src/supervisors/dynamic-supervisor.ts'
+import { polite, probe, slow } from '../support/probe.ts'
+import { child, childOf, record, SimulatedClock, tree, turns } from '../support/trees.ts'
+
+// What xstate does by itself in these cases is in its own way right, and deadly for a supervisor.
+
+const boom = () => {
+  throw new Error('boom')
+}
+
+/** Collects what would have ended the process. */
+async function uncaughtDuring(work: () => Promise<void>): Promise<unknown[]> {
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const collect = (error: unknown) => void uncaught.push(error)
+  process.on('uncaughtException', collect)
+  try {
+    await work()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  } finally {
+    process.off('uncaughtException', collect)
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+  return uncaught
+}
+
+describe('a machine that throws in an action', () => {
+  const disposed: string[] = []
+  const helper = (name: string) => fromCallback(() => () => void disposed.push(name))
+  const parent = setup({
+    actors: {
+      invoked: helper('invoked'),
+      spawned: helper('spawned'),
+      inner: createMachine({
+        invoke: { src: helper('inner'), systemId: 'inner' },
+      }),
+    },
+  }).createMachine({
+    initial: 'a',
+    invoke: { src: 'invoked', systemId: 'invoked' },
+    entry: spawnChild('spawned', { systemId: 'spawned' }),
+    states: {
+      a: { invoke: { src: 'inner', systemId: 'outer' }, on: { crash: { actions: boom }, half: 'b' } },
+      b: { invoke: { src: 'invoked', systemId: 'never started' }, entry: boom },
+    },
+  })
+
+  it('leaves no children behind, and meets none of their system ids when it is restarted', async () => {
+    const t = await tree({ maxRestarts: 100, children: [actor('it', parent)] })
+    for (const type of ['crash', 'half', 'half', 'crash']) {
+      disposed.length = 0
+      const ref = await childOf(t, undefined, 'it')
+      ref.send({ type })
+      const next = await childOf(t, undefined, 'it', ref)
+      expect(disposed.toSorted()).toEqual(['inner', 'invoked', 'spawned'])
+      expect(isAlive(next)).toBe(true)
+      expect(Object.keys(next.system.getAll()).toSorted()).toEqual(['inner', 'invoked', 'outer', 'spawned'])
+    }
+  })
+})
+
+describe('an observer', () => {
+  it('without an error handler does not make a child’s crash uncaught', async () => {
+    const uncaught = await uncaughtDuring(async () => {
+      const t = await tree({ children: [actor('it', probe)] })
+      const ref = await childOf(t, undefined, 'it')
+      const seen: unknown[] = []
+      ref.subscribe((snapshot: { status: string }) => seen.push(snapshot.status))
+      ref.subscribe({ next: (snapshot: { status: string }) => seen.push(snapshot.status) })
+      ref.subscribe({ error: (error: unknown) => seen.push(error) })
+      const error = new Error('boom')
+      ref.send({ type: 'crash', error })
+      await childOf(t, undefined, 'it', ref)
+      expect(seen).toEqual([error])
+    })
+    expect(uncaught).toEqual([])
+  })
+
+  it('still hears of the end when it came too late', async () => {
+    const t = await tree({ children: [actor('it', probe, { restart: 'temporary' })] })
+    const ref = await childOf(t, undefined, 'it')
+    ref.send({ type: 'crash' })
+    const uncaught = await uncaughtDuring(async () => void ref.subscribe(() => {}))
+    expect(uncaught).toEqual([])
+  })
+})
+
+describe('watching an exit', () => {
+  const watched = async (
+    end: (ref: AnyActorRef, t: Awaited<ReturnType<typeof tree>>) => unknown,
+    logic: AnyActorLogic = probe,
+  ) => {
+    const reasons: ExitReason[] = []
+    let ref: AnyActorRef | undefined
+    const it = child(
+      'it',
+      ({ spawn }) => {
+        const spawned: AnyActorRef = spawn(logic)
+        watchExit(spawned, (reason) => reasons.push(reason))
+        const away = watchExit(spawned, () => reasons.push('noproc'))
+        away()
+        ref = spawned
+        return spawned
+      },
+      { restart: 'temporary' },
+    )
+    const t = await tree({ children: [it] })
+    await end(ref as AnyActorRef, t)
+    await turns()
+    expect(exitReasonOf(ref as AnyActorRef)).toEqual(reasons[0])
+    return reasons
+  }
+
+  it('tells once of every way to end', async () => {
+    const error = new Error('boom')
+    expect(await watched((ref) => ref.send({ type: 'finish' }))).toEqual(['normal'])
+    expect(await watched((ref) => ref.send({ type: 'exit', reason: 'killed' }))).toEqual(['killed'])
+    expect(await watched((ref) => ref.send({ type: 'crash', error }))).toEqual([{ error }])
+    expect(await watched((_ref, t) => t.stop())).toEqual(['shutdown'])
+    expect(await watched((_ref, t) => t.stop(), polite)).toEqual(['shutdown'])
+    expect(await watched((_ref, t) => t.stop({ timeout: 0 }), slow)).toEqual(['killed'])
+  })
+
+  it('works for every kind of logic', async () => {
+    const observable = {
+      subscribe: (observer: { complete(): void }) => {
+        setImmediate(() => observer.complete())
+        return { unsubscribe() {} }
+      },
+    }
+    const kinds = {
+      promise: [fromPromise(async () => 1), 'normal'],
+      rejected: [fromPromise(async () => boom()), { error: new Error('boom') }],
+      observable: [fromObservable(() => observable as never), 'normal'],
+      callback: [fromCallback(() => {}), 'shutdown'],
+      transition: [fromTransition((state: number) => state, 0), 'shutdown'],
+      exit: [fromPromise(async () => new Exit('shutdown')), 'shutdown'],
+    }
+    for (const [logic, reason] of Object.values(kinds)) {
+      expect(
+        await watched(async (_ref, t) => {
+          await turns()
+          if (reason === 'shutdown') await t.stop()
+        }, logic as AnyActorLogic),
+      ).toEqual([reason])
+    }
+  })
+
+  it('says noproc of one that is dead, and of a root that was stopped', async () => {
+    const root = createActor(probe).start()
+    const first: ExitReason[] = []
+    watchExit(root, (reason) => first.push(reason))
+    root.stop()
+    expect(first).toEqual(['shutdown'])
+    const reasons: ExitReason[] = []
+    watchExit(root, (reason) => reasons.push(reason))
+    expect(reasons).toEqual([])
+    await turns(1)
+    expect(reasons).toEqual(['noproc'])
+  })
+
+  it('survives a callback that throws', async () => {
+    const warnings: unknown[] = []
+    const collect = (warning: unknown) => void warnings.push(warning)
+    process.on('warning', collect)
+    const uncaught = await uncaughtDuring(async () => {
+      const t = await tree({ children: [actor('it', probe)] })
+      const ref = await childOf(t, undefined, 'it')
+      watchExit(ref, boom)
+      ref.send({ type: 'crash' })
+      await childOf(t, undefined, 'it', ref)
+    })
+    process.off('warning', collect)
+    expect(uncaught).toEqual([])
+    expect(warnings).toMatchObject([{ message: 'boom' }])
+  })
+})
+
+describe('a promise that rejects at once', () => {
+  it('is restarted without starving timers, until it was too often', async () => {
+    let starts = 0
+    const t = await tree({
+      children: [dynamicSupervisor('d', { maxRestarts: 200, restart: 'temporary' })],
+    })
+    const rejecting = fromPromise(async () => {
+      starts++
+      boom()
+    })
+    let fired = 0
+    const timer = setInterval(() => {
+      fired++
+    }, 0)
+    await t.supervisor('d').startChild(actor('it', rejecting))
+    while (t.whereis('d') !== undefined) await new Promise((resolve) => setTimeout(resolve, 0))
+    clearInterval(timer)
+    expect(starts).toBe(201)
+    expect(fired).toBeGreaterThan(0)
+  })
+})
+
+describe('children with ids of their own choice', () => {
+  it('may have the same: each end is told of the right one', async () => {
+    const t = await tree({
+      children: [
+        { id: 'a', restart: 'temporary', start: ({ spawn }) => spawn(probe, { id: 'same' }) },
+        { id: 'b', restart: 'temporary', start: ({ spawn }) => spawn(probe, { id: 'same' }) },
+      ],
+    })
+    const told = record(t, 'child.exited')
+    ;(await childOf(t, undefined, 'b')).send({ type: 'finish' })
+    await turns()
+    expect(told).toEqual(['exited b normal'])
+    expect((await t.supervisor().whichChildren()).map(({ id }) => id)).toEqual(['a'])
+  })
+})
+
+describe('a supervisor', () => {
+  it('is not impressed by what children or strangers send it', async () => {
+    const t = await tree({ children: [dynamicSupervisor('d')] })
+    await t.supervisor('d').startChild(actor('it', createMachine({ entry: sendParent({ type: 'hello' }) })))
+    const d = t.whereis('d') as AnyActorRef
+    d.send({ type: 'xstate.error.actor.it', error: new Error('not true'), actorId: 'it' })
+    d.send({ type: 'xstate.done.actor.nobody', actorId: 'nobody' })
+    d.send({ type: 'anything' })
+    await turns()
+    expect(t.whereis('d')).toBe(d)
+    expect(await t.supervisor('d').countChildren()).toMatchObject({ active: 1 })
+  })
+
+  it('sees several extra actors of a child go with it', async () => {
+    const disposed: string[] = []
+    const t = await tree({
+      children: [
+        {
+          id: 'it',
+          start: ({ spawn }) => {
+            spawn(fromCallback(() => () => void disposed.push('extra')))
+            return spawn(probe)
+          },
+        },
+      ],
+    })
+    const ref = await childOf(t, undefined, 'it')
+    ref.send({ type: 'crash' })
+    await childOf(t, undefined, 'it', ref)
+    expect(disposed).toEqual(['extra'])
+  })
+})
+
+describe('timers of a tree', () => {
+  const ticking = createMachine({
+    initial: 'a',
+    states: { a: { after: { 10: 'b' } }, b: { after: { 10: 'a' } } },
+  })
+
+  it('fire by its clock, and go with their actor', async () => {
+    const clock = new SimulatedClock()
+    const t = await tree({ clock, children: [actor('it', ticking), actor('other', ticking)] })
+    const it = await childOf(t, undefined, 'it')
+    const other = await childOf(t, undefined, 'other')
+    clock.increment(10)
+    expect([it.getSnapshot().value, other.getSnapshot().value]).toEqual(['b', 'b'])
+    await t.supervisor().terminateChild('it')
+    clock.increment(10)
+    expect([it.getSnapshot().value, other.getSnapshot().value]).toEqual(['b', 'a'])
+  })
+
+  it('make stopping many actors take time in proportion to their number', async () => {
+    const after = createMachine({ initial: 'a', states: { a: { after: { 3600000: 'b' } }, b: {} } })
+    const stop = async (count: number) => {
+      const t = await tree({ children: [dynamicSupervisor('d')] })
+      const d = t.supervisor('d')
+      for (let at = 0; at < count; at++) d.startChildNow(actor(`c${at}`, after))
+      const from = performance.now()
+      await t.stop()
+      return (performance.now() - from) / count
+    }
+    await stop(2_000)
+    const few = await stop(2_000)
+    // Quadratic, each would take ten times as long.
+    expect(await stop(20_000)).toBeLessThan(Math.max(few, 0.005) * 6)
+  })
+})
