@@ -1,5 +1,6 @@
 """Frames: the same layout and the same numbers as in Node's `src/wire/messages.ts` (docs/wire.md)."""
 
+import sys
 from _socket import MSG_WAITALL, socket
 from _struct import Struct
 from posix import set_inheritable
@@ -165,3 +166,16 @@ class Connection:
     def close_after_fork(self):
         """For a forked child: lets go of the descriptor, so that the worker's end can be seen by Node."""
         self._socket.close()
+        self.send = self.read = _leave
+
+
+def _leave(*_):
+    """A forked child came back from the call that made it. The rest of this program is not its own to run."""
+    from posix import _exit
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    _exit(0)

@@ -4,7 +4,7 @@ import { Dispatcher } from '../actors/pool/dispatcher.ts'
 import { poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
 import type { ChildSpec, StartContext } from '../core/child-spec.ts'
-import { StartError } from '../core/errors.ts'
+import { StartError, SupervisorError } from '../core/errors.ts'
 import type { TreeServices } from '../core/services.ts'
 import { findInterpreter } from '../process/interpreter.ts'
 import { dynamicSupervisor } from '../supervisors/dynamic-supervisor.ts'
@@ -135,7 +135,8 @@ class PoolMembers {
         dispatcher: this.#dispatcher,
         options: this.#options,
         workers: () => this.#roster.list(),
-        starter: { start: (slot) => workers.startChildNow(this.#worker(slot)) },
+        // Not within the pool's own transition: xstate warns of actors that are made there.
+        starter: { start: (slot) => queueMicrotask(() => this.#startWorker(workers, slot)) },
         castFailed: ({ module, fn }, error) => {
           const { events } = services
           events.emit('cast.failed', {
@@ -160,6 +161,15 @@ class PoolMembers {
     await ready
     services.events.emit('pool.ready', { pool: this.#id, time: Date.now() })
     return pool
+  }
+
+  #startWorker(workers: SupervisorRef, slot: number): void {
+    try {
+      workers.startChildNow(this.#worker(slot))
+    } catch (error) {
+      // It stops, or has stopped meanwhile.
+      if (!(error instanceof SupervisorError)) throw error
+    }
   }
 
   #worker(slot: number): ChildSpec {
@@ -200,7 +210,8 @@ class PoolMembers {
   }
 
   #workerGone(name: string): void {
-    this.#pool?.send({ type: 'worker.gone' })
+    const pool = this.#pool
+    if (pool?.getSnapshot().status === 'active') pool.send({ type: 'worker.gone' })
     const link = this.#roster.get(name)
     const exit = link?.exit
     if (link === undefined || exit === undefined) return

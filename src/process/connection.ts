@@ -24,8 +24,8 @@ export interface ConnectionHandlers {
   recalled(id: number): void
   /** It was cancelled and has unwound. `tainted`: the process should not be used again. */
   cancelled(id: number, tainted: boolean): void
-  /** The call exits the process; `closed` follows when finalization is through. */
-  exiting(id: number, status: number): void
+  /** The call that runs exits the process, in this way; `closed` follows when finalization is through. */
+  exiting(exit: ProcessExit): void
   /** All answers of one read have been told. */
   drained(): void
   line(stream: 'stdout' | 'stderr', line: string, dropped: number): void

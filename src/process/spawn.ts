@@ -117,6 +117,7 @@ class PythonProcess implements Connection {
     for (const stream of [child.stdout!, child.stderr!]) stream.on('error', ignoreStreamError)
     const socket = child.stdio[3] as Socket
     this.#socket = socket
+    keepReadingAfterFailedWrites(socket)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('error', ignoreStreamError)
     socket.on('close', () => {
@@ -191,6 +192,8 @@ class PythonProcess implements Connection {
   }
 
   end(): void {
+    this.#outbox?.flush()
+    this.#outbox?.close()
     this.#socket?.end()
   }
 
@@ -249,7 +252,8 @@ class PythonProcess implements Connection {
         handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
         break
       case Kind.EXITING:
-        handlers.exiting(id, argument)
+        // What it said on stderr before comes with the same turn of the event loop.
+        setImmediate(() => this.#exiting(argument))
         break
       case Kind.READY:
         handlers.ready(readyInfo(decodeValue(bytes, start, end, buffers)))
@@ -260,6 +264,11 @@ class PythonProcess implements Connection {
       default:
         throw new ProtocolError(`a frame of kind ${kind} came, which this side does not know`)
     }
+  }
+
+  #exiting(exitCode: number): void {
+    if (this.#closed) return
+    this.#handlers.exiting({ pid: this.pid, exitCode, signal: null, stderrTail: this.#stderr?.tail ?? '' })
   }
 
   /** Gives the connection up. */
@@ -275,7 +284,8 @@ class PythonProcess implements Connection {
   #dying(): void {
     this.#outbox?.close()
     if (this.#closeIfOver() || this.#deathTimer !== undefined) return
-    this.#deathTimer = setTimeout(() => this.#close(), DEATH_SETTLES_MS)
+    // A busy event loop runs late timers before it reads what has come meanwhile.
+    this.#deathTimer = setTimeout(() => setImmediate(() => this.#close()), DEATH_SETTLES_MS)
   }
 
   #closeIfOver(): boolean {
@@ -303,6 +313,18 @@ class PythonProcess implements Connection {
     }
     const { exitCode, signal } = this.#exit ?? { exitCode: null, signal: null }
     this.#handlers.closed({ pid, exitCode, signal, stderrTail: this.#stderr?.tail ?? '' }, this.#failure)
+  }
+}
+
+/**
+ * A write that fails destroys a stream, with all that it has received and not told: answers of calls that a process gave
+ * right before it died. That it is gone is known from reading.
+ */
+function keepReadingAfterFailedWrites(socket: Socket): void {
+  const { _write, _writev } = socket
+  socket._write = (chunk, encoding, done) => _write.call(socket, chunk, encoding, () => done())
+  if (_writev !== undefined) {
+    socket._writev = (chunks, done) => _writev.call(socket, chunks, () => done())
   }
 }
 

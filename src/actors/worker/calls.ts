@@ -137,12 +137,18 @@ export class WorkerCalls {
     }
   }
 
-  /** Takes back everything that has not started; `returned` or `withdrawn` tells of it a millisecond later. */
-  recall(): void {
-    if (this.#recalling || this.connection.started() >= this.#lastId) return
+  /**
+   * Takes back everything that has not started; `returned` or `withdrawn` tells of it a millisecond later.
+   *
+   * @returns false when all has started, and there is nothing to tell
+   */
+  recall(): boolean {
+    if (this.#recalling) return true
+    if (this.connection.started() >= this.#lastId) return false
     this.#recalling = true
     this.connection.recall(this.#lastId)
     this.#recallTimer = this.#options.clock.setTimeout(() => this.#recalled(), RECALL_SETTLES_MS)
+    return true
   }
 
   /** Whether calls of less priority wait here although they have not started. */
@@ -162,12 +168,9 @@ export class WorkerCalls {
       call.withdrawn = { ...call.withdrawn, ifRunning: call.withdrawn.ifRunning ?? ifRunning }
       return
     }
-    if (this.connection.started() >= call.wireId) {
-      if (ifRunning !== undefined) this.#abandon(call, ifRunning)
-      return
-    }
-    call.withdrawn = { ifWaiting, ifRunning }
-    this.recall()
+    // It may start between one look at the page and the next: what it has done is decided when the recall is through.
+    if (this.connection.started() < call.wireId && this.recall()) call.withdrawn = { ifWaiting, ifRunning }
+    else if (ifRunning !== undefined) this.#abandon(call, ifRunning)
   }
 
   /** What the connection's handlers of the same names are told. */
@@ -185,11 +188,13 @@ export class WorkerCalls {
     const call = this.#sent.get(id)
     if (call === undefined) return
     this.#sent.delete(id)
+    // It looked as if it had started, and was given up as running.
+    if (this.#unwinding === call) this.#unwound()
     this.#handBack([call])
   }
 
   cancelled(id: number): void {
-    const call = this.#settle(id, 0)
+    const call = this.#settle(id, undefined)
     if (call !== undefined) {
       const reason = new Error('the Python function raised otpy.Cancelled, which nobody had asked for')
       this.#options.host.failed(call, new AbortError(reason, call.name), 0)
@@ -220,6 +225,12 @@ export class WorkerCalls {
     this.#options.host.gone(this)
   }
 
+  /** No call is sent any more: the process is not fit for another. */
+  retire(): void {
+    this.#open = false
+    this.connection.kill()
+  }
+
   /** No call is sent any more; what runs is interrupted, what has not started will not. */
   shut(): void {
     this.#open = false
@@ -235,14 +246,15 @@ export class WorkerCalls {
   }
 
   /** Takes an answered call out. Undefined when its caller has been answered before. */
-  #settle(id: number, micros: number): Call | undefined {
+  #settle(id: number, micros: number | undefined): Call | undefined {
     const call = this.#sent.get(id)
     if (call === undefined) return undefined
     this.#sent.delete(id)
     this.answered++
-    this.#averageMicros = Number.isNaN(this.#averageMicros)
-      ? micros
-      : this.#averageMicros + (micros - this.#averageMicros) / 4
+    if (micros !== undefined) {
+      const average = this.#averageMicros
+      this.#averageMicros = Number.isNaN(average) ? micros : average + (micros - average) / 4
+    }
     if (this.#unwinding === call) this.#unwound()
     return call.state === 'settled' ? undefined : call
   }

@@ -53,9 +53,9 @@ export class WorkerLink {
         recalled: (id) => calls().recalled(id),
         cancelled: (id, tainted) => {
           calls().cancelled(id)
-          if (tainted) calls().connection.kill()
+          if (tainted) calls().retire()
         },
-        exiting: (_id, status) => this.#exiting(status),
+        exiting: (exit) => this.#exiting(exit),
         drained: () => calls().drained(),
         line: (stream, line, dropped) => this.options.onLine(this, stream, line, dropped),
         closed: (exit, error) => {
@@ -75,9 +75,8 @@ export class WorkerLink {
   }
 
   /** The process has said that it exits: its call is answered now, whatever finalization takes. */
-  #exiting(status: number): void {
-    const { pid } = this
-    this.#close({ pid, exitCode: status, signal: null, stderrTail: '' }, undefined)
+  #exiting(exit: ProcessExit): void {
+    this.#close(exit, undefined)
     this.calls?.connection.end()
     const { clock, interruptGrace } = this.options
     this.#exitTimer = clock.setTimeout(() => this.dispose(), interruptGrace)
