@@ -30,7 +30,7 @@ interface ArrayType {
   readonly width: 1 | 2
 }
 
-/** @internal */
+/** How each element type lies in memory. Not public, but the public {@link NdArrayType} is made of it. */
 export const ARRAY_TYPES = {
   bool: { array: Uint8Array, width: 1 },
   int8: { array: Int8Array, width: 1 },
