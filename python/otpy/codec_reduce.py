@@ -149,7 +149,11 @@ def _datetime(value):
             int(value.hour), int(value.minute), int(value.second), int(value.microsecond), int(value.fold),
         )  # fmt: skip
     since = value - datetime(1970, 1, 1, tzinfo=timezone.utc)
-    return NAMES["values.instant"], (since // timedelta(milliseconds=1),)
+    ms = since // timedelta(milliseconds=1)
+    if type(ms) is not int:
+        # The "not a time" of other libraries is a datetime as well.
+        return _refuse(value)
+    return NAMES["values.instant"], (ms,)
 
 
 def _date(value):
@@ -238,7 +242,7 @@ _BUILTINS = (
     (str, lambda value: (_VALUE, (str.__str__(value),))),
     (bytes, lambda value: (_VALUE, (bytes.__getitem__(value, slice(None)),))),
     (bytearray, lambda value: (_VALUE, (bytes(value),))),
-    (memoryview, lambda value: (_VALUE, (value.tobytes(),))),
+    (memoryview, lambda value: (_VALUE, (PickleBuffer(value) if value.c_contiguous else value.tobytes(),))),
     (int, lambda value: (_VALUE, (int.__int__(value),))),
     (float, lambda value: (_VALUE, (float.__float__(value),))),
     (complex, lambda value: (NAMES["values.complex"], (value.real, value.imag))),

@@ -46,7 +46,7 @@ const makers: Record<string, (args: Arguments, refs: RefResolver | undefined) =>
     ),
   timedelta: (args) => new values.TimeDelta(...args.map(number)),
   decimal: ([digits]) => new values.Decimal(text(digits)),
-  fraction: ([numerator, denominator]) => new values.Fraction(integer(numerator), integer(denominator)),
+  fraction: ([numerator, denominator]) => new values.Fraction(integer(numerator), integer(denominator), true),
   complex: ([real, imag]) => new values.Complex(number(real), number(imag)),
   uuid: ([digits]) => new values.Uuid(text(digits)),
   enum: ([type, name, value]) => new values.EnumMember(text(type), name === null ? null : text(name), value),

@@ -86,10 +86,10 @@ function number(value: number): string {
 }
 
 function decimal(value: values.Decimal): string {
-  const match = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(value.text)
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i.exec(value.text)
   if (match === null) return String(value.toNumber())
-  const digits = BigInt(`${match[2]}${match[3]}`) * (match[1] === '-' ? -1n : 1n)
-  const exponent = Number(match[4] ?? 0) - match[3]!.length
+  const digits = BigInt(`${match[2]}${match[3] ?? ''}`) * (match[1] === '-' ? -1n : 1n)
+  const exponent = Number(match[4] ?? 0) - (match[3] ?? '').length
   // An exponent like this is beyond every other kind of number; its digits would fill the memory.
   if (Math.abs(exponent) > 2_000) return `decimal ${digits} ${exponent}`
   return exponent >= 0

@@ -65,13 +65,13 @@ function begin(writer: ByteWriter, root: string, options: EncodeOptions): Encode
   if (busy.size > 0 && busy.has(writer)) {
     throw new SerializationError(root, 'cannot be sent from within a getter of a value that is being sent')
   }
+  writer.ensure(FRAME_BYTES)
   busy.add(writer)
   const encoder = idle ?? new Encoder(writeSpecial)
   idle = undefined
   encoder.writer = writer
   encoder.options = options
   encoder.root = root
-  writer.ensure(FRAME_BYTES)
   writer.bytes[writer.pos] = op.FRAME
   writer.pos += FRAME_BYTES
   return encoder

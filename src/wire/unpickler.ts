@@ -20,6 +20,7 @@ export class Unpickler {
   private readonly marks: number[] = []
   private readonly memo: unknown[] = []
   private dicts: DictFixer | undefined
+  private view: DataView | undefined
 
   constructor(
     bytes: Buffer,
@@ -287,10 +288,12 @@ export class Unpickler {
     const { bytes, end } = this
     const list = this.stack[this.size - 1]
     let pos = start
-    while (pos + 9 < end && (bytes[pos] === op.BINFLOAT || bytes[pos] === op.FRAME)) pos += 9
+    // BINFLOAT and FRAME happen to be of one length.
+    while (pos + 9 < end && (bytes[pos] === 0x47 || bytes[pos] === 0x95)) pos += 9
     if (bytes[pos] !== op.APPENDS || !Array.isArray(list)) return start
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    for (let i = start; i < pos; i += 9) if (bytes[i] === op.BINFLOAT) list.push(view.getFloat64(i + 1))
+    this.view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const { view } = this
+    for (let i = start; i < pos; i += 9) if (bytes[i] === 0x47) list.push(view.getFloat64(i + 1))
     this.marks.pop()
     return pos + 1
   }

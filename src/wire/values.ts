@@ -244,7 +244,7 @@ export class Decimal {
 
   constructor(text: string | number | bigint) {
     const t = String(text)
-    if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,18})?|inf(?:inity)?|s?nan\d*)$/i.test(t)) {
+    if (!/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,18})?|inf(?:inity)?|s?nan\d*)$/i.test(t)) {
       throw new RangeError(`${JSON.stringify(t)} is not a decimal number`)
     }
     this.text = t
@@ -271,18 +271,14 @@ export class Fraction {
   readonly numerator: bigint
   readonly denominator: bigint
 
-  constructor(numerator: bigint | number, denominator: bigint | number = 1n) {
-    let n = BigInt(numerator)
-    let d = BigInt(denominator)
+  /** @param lowest says that the terms are the lowest already; looking for them takes long where they are huge. */
+  constructor(numerator: bigint | number, denominator: bigint | number = 1n, lowest = false) {
+    const n = BigInt(numerator)
+    const d = BigInt(denominator)
     if (d === 0n) throw new RangeError('the denominator of a fraction is zero')
-    let a = n < 0n ? -n : n
-    let b = d < 0n ? -d : d
-    while (b !== 0n) [a, b] = [b, a % b]
-    if (d < 0n) a = -a
-    n /= a
-    d /= a
-    this.numerator = n
-    this.denominator = d
+    const divisor = (lowest ? 1n : commonDivisor(n, d)) * (d < 0n ? -1n : 1n)
+    this.numerator = n / divisor
+    this.denominator = d / divisor
   }
 
   toString(): string {
@@ -363,6 +359,13 @@ export class EnumMember {
   toJSON(): unknown {
     return this.value
   }
+}
+
+function commonDivisor(n: bigint, d: bigint): bigint {
+  let a = n < 0n ? -n : n
+  let b = d < 0n ? -d : d
+  while (b !== 0n) [a, b] = [b, a % b]
+  return a
 }
 
 function checkRange(name: string, value: number, low: number, high: number): void {

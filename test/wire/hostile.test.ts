@@ -101,6 +101,21 @@ describe('a hostile pickle', () => {
     expect(() => unpickle(dicts)).not.toThrow()
   })
 
+  it('cannot make JavaScript compute for long', () => {
+    const digits = '1'.repeat(60_000)
+    const sized = (value: string) => {
+      const head = Buffer.alloc(5)
+      head[0] = 0x58
+      head.writeUInt32LE(value.length, 1)
+      return bytes(head, value)
+    }
+    expect(() => unpickle(bytes('cotpy\nvalues.decimal\n', sized(`${digits}x`), 0x85, 'R.'))).toThrow(
+      ProtocolError,
+    )
+    const long = (byte: number) => bytes(0x8b, 0x60, 0xea, 0, 0, Buffer.alloc(60_000, byte))
+    expect(unpickle(bytes('cotpy\nvalues.fraction\n', long(0x31), long(0x37), 0x86, 'R.'))).toBeDefined()
+  })
+
   it('cannot grow by referring to itself', () => {
     // A billion laughs: lists of ten references each. Only the references exist.
     const laughs = [bytes(']', 0x94)]
