@@ -18,10 +18,15 @@ import {
   type SystemInternals,
 } from './lifecycle.ts'
 
-interface Link<Tag> {
-  readonly actor: LinkedActor
+/** A child, and what its parent keeps of it. */
+class Child<Tag> extends LinkedActor {
   readonly tag: Tag
-  starting: boolean
+  starting = true
+
+  constructor(logic: AnyActorLogic, options: ConstructorParameters<typeof LinkedActor>[1], tag: Tag) {
+    super(logic, options)
+    this.tag = tag
+  }
 }
 
 /**
@@ -31,7 +36,7 @@ interface Link<Tag> {
 export class Family<Tag> {
   readonly #scope: AnyActorScope
   readonly #onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void
-  readonly #links = new Map<string, Link<Tag>>()
+  readonly #children = new Map<string, Child<Tag>>()
   #suffix = 1
 
   constructor(scope: AnyActorScope, onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void) {
@@ -48,15 +53,14 @@ export class Family<Tag> {
     tag: Tag,
     options: { readonly id: string; readonly input?: InputFrom<Logic> | undefined },
   ): ActorRefFrom<Logic> {
-    const id = this.#links.has(options.id) ? `${options.id}#${++this.#suffix}` : options.id
-    const actor = new LinkedActor(logic, { parent: this.#scope.self, id, input: options.input })
-    const link: Link<Tag> = { actor, tag, starting: true }
-    this.#links.set(id, link)
+    const id = this.#children.has(options.id) ? `${options.id}#${++this.#suffix}` : options.id
+    const actor = new Child(logic, { parent: this.#scope.self, id, input: options.input }, tag)
+    this.#children.set(id, actor)
     actor.start()
-    link.starting = false
+    actor.starting = false
     const snapshot: Snapshot<unknown> = actor.getSnapshot()
     if (snapshot.status === 'error') {
-      this.#links.delete(id)
+      this.#children.delete(id)
       actor.ending = { error: snapshot.error }
       disposeLeftovers(actor)
       throw snapshot.error
@@ -68,21 +72,12 @@ export class Family<Tag> {
   takes(event: EventObject): boolean {
     if (!event.type.startsWith('xstate.done.actor.') && !event.type.startsWith('xstate.error.actor.'))
       return false
-    const link = this.#links.get((event as EventObject & { actorId: string }).actorId)
+    const child = this.#children.get((event as EventObject & { actorId: string }).actorId)
     // Old news of an earlier actor with the same id find the present one alive.
-    if (link === undefined || link.actor.getSnapshot().status === 'active') return true
-    if (link.starting) queueMicrotask(() => this.#ended(link))
-    else this.#ended(link)
+    if (child === undefined || child.getSnapshot().status === 'active') return true
+    if (child.starting) queueMicrotask(() => this.#ended(child))
+    else this.#ended(child)
     return true
-  }
-
-  #ended(link: Link<Tag>): void {
-    const { actor } = link
-    if (this.#links.get(actor.id) !== link) return
-    this.#links.delete(actor.id)
-    const reason = exitReasonOf(actor) ?? 'normal'
-    if (typeof reason === 'object') disposeLeftovers(actor)
-    this.#onExit(link.tag, actor, reason)
   }
 
   /**
@@ -90,54 +85,61 @@ export class Family<Tag> {
    * once, which `onExit` hears before this returns.
    */
   shutDown(ref: AnyActorRef, reason: ExitReason = 'shutdown'): boolean {
-    const link = this.#linkOf(ref)
-    if (link === undefined) return false
-    if (!isAlive(link.actor)) {
-      this.#ended(link)
+    const child = this.#child(ref)
+    if (child === undefined) return false
+    if (!isAlive(child)) {
+      this.#ended(child)
       return false
     }
-    if (!acceptsShutdown(link.actor.logic)) {
-      this.#stop(link, 'shutdown')
+    if (!acceptsShutdown(child.logic)) {
+      this.#stop(child, 'shutdown')
       return false
     }
-    if (!link.actor.told) {
-      link.actor.told = true
-      link.actor.send({ type: 'otpy.shutdown', reason } satisfies ShutdownEvent)
+    if (!child.told) {
+      child.told = true
+      child.send({ type: 'otpy.shutdown', reason } satisfies ShutdownEvent)
     }
-    return this.#linkOf(ref) === link
+    return this.#child(ref) === child
   }
 
   /** Ends a child at once, with reason `killed`, which `onExit` hears before this returns. */
   kill(ref: AnyActorRef): void {
-    const link = this.#linkOf(ref)
-    if (link !== undefined) this.#stop(link, 'killed')
+    const child = this.#child(ref)
+    if (child !== undefined) this.#stop(child, 'killed')
   }
 
   /** Ends all children at once, the youngest first. */
   killAll(): void {
-    for (const link of [...this.#links.values()].reverse()) this.#stop(link, 'killed')
+    for (const child of [...this.#children.values()].reverse()) this.#stop(child, 'killed')
   }
 
   /** What was given with the spawn; undefined for an actor that is no child, or not any more. */
   tagOf(ref: AnyActorRef): Tag | undefined {
-    return this.#linkOf(ref)?.tag
+    return this.#child(ref)?.tag
   }
 
-  #linkOf(ref: AnyActorRef): Link<Tag> | undefined {
-    const link = this.#links.get(ref.id)
-    return link?.actor === ref ? link : undefined
+  #child(ref: AnyActorRef): Child<Tag> | undefined {
+    const child = this.#children.get(ref.id)
+    return child === ref ? child : undefined
   }
 
-  #stop(link: Link<Tag>, reason: ExitReason): void {
-    const { actor } = link
-    if (this.#links.get(actor.id) !== link) return
-    this.#links.delete(actor.id)
+  #ended(child: Child<Tag>): void {
+    if (this.#children.get(child.id) !== child) return
+    this.#children.delete(child.id)
+    const reason = exitReasonOf(child) ?? 'normal'
+    if (typeof reason === 'object') disposeLeftovers(child)
+    this.#onExit(child.tag, child, reason)
+  }
+
+  #stop(child: Child<Tag>, reason: ExitReason): void {
+    if (this.#children.get(child.id) !== child) return
+    this.#children.delete(child.id)
     // It may have ended by itself with the news still on the way.
-    const own = exitReasonOf(actor)
-    actor.ending = own ?? reason
-    if (own === undefined) this.#scope.stopChild(actor)
-    else if (typeof own === 'object') disposeLeftovers(actor)
-    this.#onExit(link.tag, actor, actor.ending)
+    const own = exitReasonOf(child)
+    child.ending = own ?? reason
+    if (own === undefined) this.#scope.stopChild(child)
+    else if (typeof own === 'object') disposeLeftovers(child)
+    this.#onExit(child.tag, child, child.ending)
   }
 }
 

@@ -85,31 +85,30 @@ export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
   const { id, start, restart = 'permanent', type = 'worker', significant = false, name } = spec
   const { shutdown = type === 'supervisor' ? 'infinity' : 5_000, namedWhenListed = false } = spec
   if (typeof id !== 'string' || id === '') throw invalid('"id" of a child spec', 'a non-empty string', id)
-  const of = (field: string) => `"${field}" of child "${id}"`
-  if (typeof start !== 'function') throw invalid(of('start'), 'a function', start)
+  if (typeof start !== 'function') throw invalidField(id, 'start', 'a function', start)
   if (restart !== 'permanent' && restart !== 'transient' && restart !== 'temporary') {
-    throw invalid(of('restart'), '"permanent", "transient" or "temporary"', restart)
+    throw invalidField(id, 'restart', '"permanent", "transient" or "temporary"', restart)
   }
   if (type !== 'worker' && type !== 'supervisor') {
-    throw invalid(of('type'), '"worker" or "supervisor"', type)
+    throw invalidField(id, 'type', '"worker" or "supervisor"', type)
   }
   if (
     shutdown !== 'brutal_kill' &&
     shutdown !== 'infinity' &&
     !(typeof shutdown === 'number' && shutdown >= 0)
   ) {
-    throw invalid(of('shutdown'), 'milliseconds, "brutal_kill" or "infinity"', shutdown)
+    throw invalidField(id, 'shutdown', 'milliseconds, "brutal_kill" or "infinity"', shutdown)
   }
-  if (typeof significant !== 'boolean') throw invalid(of('significant'), 'true or false', significant)
+  if (typeof significant !== 'boolean') throw invalidField(id, 'significant', 'true or false', significant)
   if (significant && restart === 'permanent') {
-    throw invalid(of('significant'), 'false for a permanent child', significant)
+    throw invalidField(id, 'significant', 'false for a permanent child', significant)
   }
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
-    throw invalid(of('name'), 'a non-empty string', name)
+    throw invalidField(id, 'name', 'a non-empty string', name)
   }
   return {
     id,
-    start: (context, ...extra) => spec.start(context, ...extra),
+    start,
     restart,
     shutdown: shutdown === Infinity ? 'infinity' : shutdown,
     type,
@@ -117,6 +116,10 @@ export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
     name,
     namedWhenListed,
   }
+}
+
+function invalidField(id: string, field: string, expected: string, got: unknown): SupervisorError {
+  return invalid(`"${field}" of child "${id}"`, expected, got)
 }
 
 function invalid(what: string, expected: string, got: unknown): SupervisorError {

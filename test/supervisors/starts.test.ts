@@ -172,3 +172,50 @@ describe('starting without waiting', () => {
     expect((await d.whichChildren()).map(({ id }) => id)).toEqual(['now'])
   })
 })
+
+describe('a list that is being started', () => {
+  const hanging = child('hanging', () => new Promise<'ignore'>(() => {}))
+
+  it.each([
+    ['told to stop', 'infinity', 'exited a shutdown'],
+    ['killed', 'brutal_kill', 'exited a killed'],
+  ] as const)('goes when its supervisor is %s', async (_how, shutdown, exited) => {
+    const t = await tree({ children: [dynamicSupervisor('d')] })
+    const told = record(t, 'child.exited')
+    const pending = t
+      .supervisor('d')
+      .startChild(supervisor('s', { shutdown, children: [actor('a', polite), hanging, actor('b', polite)] }))
+    pending.catch(() => {})
+    await turns()
+    await t.supervisor('d').terminateChild('s')
+    await expect(pending).rejects.toMatchObject({ code: 'shutdown' })
+    expect(told).toEqual([exited])
+  })
+
+  it('is completed before a child of it that crashed meanwhile is restarted', async () => {
+    const waiting = gate()
+    const t = await tree({ children: [dynamicSupervisor('d')] })
+    const told = record(t, 'child.started', 'child.restarting')
+    let a: { send(event: { type: 'crash' }): void } | undefined
+    const pending = t.supervisor('d').startChild(
+      supervisor('s', {
+        children: [
+          child('a', ({ spawn }) => {
+            const ref = spawn(probe)
+            a = ref
+            return ref
+          }),
+          child('b', ({ spawn }) => waiting.promise.then(() => spawn(probe))),
+        ],
+      }),
+    )
+    await turns()
+    a?.send({ type: 'crash' })
+    await turns()
+    expect(told).toEqual(['started a'])
+    waiting.open()
+    await pending
+    await turns()
+    expect(told).toEqual(['started a', 'started b', 'restarting a error: crashed', 'started s', 'started a'])
+  })
+})
