@@ -1,5 +1,6 @@
 /** The vocabulary: what a call of each name makes, from arguments that are checked one by one. */
 import { ProtocolError, PythonError } from '../core/errors.ts'
+import { ARRAY_TYPES, type NdArrayType, type NumericArray } from './nd-array.ts'
 import * as values from './values.ts'
 import { Vocabulary } from './vocabulary.ts'
 
@@ -11,7 +12,7 @@ export interface RefResolver {
 
 type Arguments = readonly unknown[]
 
-const TYPECODES: Record<string, values.NdArrayType> = {
+const TYPECODES: Record<string, NdArrayType> = {
   b: 'int8',
   B: 'uint8',
   h: 'int16',
@@ -33,7 +34,7 @@ const makers: Record<string, (args: Arguments, refs: RefResolver | undefined) =>
   value: ([value]) => value,
   array: ([typecode, data]) => typedArray(TYPECODES[text(typecode)], bytes(data)),
   ndarray: ([dtype, shape, data]) => {
-    const type = text(dtype) as values.NdArrayType
+    const type = text(dtype) as NdArrayType
     return new values.NdArray(typedArray(type, bytes(data)), list(shape).map(number), type)
   },
   instant: ([ms]) => new Date(number(ms)),
@@ -89,11 +90,11 @@ export function callEntry(callee: unknown, args: unknown, refs: RefResolver | un
   }
 }
 
-function typedArray(dtype: values.NdArrayType | undefined, data: Uint8Array): values.NumericArray {
-  if (dtype === undefined || !Object.hasOwn(values.ARRAY_TYPES, dtype)) {
+function typedArray(dtype: NdArrayType | undefined, data: Uint8Array): NumericArray {
+  if (dtype === undefined || !Object.hasOwn(ARRAY_TYPES, dtype)) {
     throw new ProtocolError('an array of an unknown type')
   }
-  const { array } = values.ARRAY_TYPES[dtype]
+  const { array } = ARRAY_TYPES[dtype]
   const size = array.BYTES_PER_ELEMENT
   if (data.length % size !== 0) throw new ProtocolError('an array ends within an element')
   const aligned = data.byteOffset % size === 0 ? data : new Uint8Array(data)
