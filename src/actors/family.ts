@@ -7,15 +7,18 @@ import type {
   InputFrom,
   Snapshot,
 } from 'xstate'
+import { ExitError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import {
   acceptsShutdown,
+  decideEnding,
   exitReasonOf,
   internals,
   isAlive,
   LinkedActor,
   type ShutdownEvent,
   type SystemInternals,
+  watchExit,
 } from './lifecycle.ts'
 
 /** A child, and what its parent keeps of it. */
@@ -42,6 +45,7 @@ export class Family<Tag> {
   constructor(scope: AnyActorScope, onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void) {
     this.#scope = scope
     this.#onExit = onExit
+    families.set(scope.self, this)
   }
 
   /**
@@ -74,7 +78,7 @@ export class Family<Tag> {
       return false
     const child = this.#children.get((event as EventObject & { actorId: string }).actorId)
     // Old news of an earlier actor with the same id find the present one alive.
-    if (child === undefined || child.getSnapshot().status === 'active') return true
+    if (child === undefined || isAlive(child)) return true
     if (child.starting) queueMicrotask(() => this.#ended(child))
     else this.#ended(child)
     return true
@@ -106,6 +110,18 @@ export class Family<Tag> {
   kill(ref: AnyActorRef): void {
     const child = this.#child(ref)
     if (child !== undefined) this.#stop(child, 'killed')
+  }
+
+  /** Ends a child with this reason as if by itself: `onExit` hears of it like of any other end. False for no child. */
+  exit(ref: AnyActorRef, reason: ExitReason): boolean {
+    const child = this.#child(ref)
+    if (child === undefined) return false
+    if (!isAlive(child)) return true
+    child.ending = reason
+    // A busy one ends when it has done what it is at.
+    watchExit(child, () => this.#scope.self.send(newsOfEnd(child, reason)))
+    this.#scope.stopChild(child)
+    return true
   }
 
   /** Ends all children at once, the youngest first. */
@@ -141,6 +157,36 @@ export class Family<Tag> {
     else if (typeof own === 'object') disposeLeftovers(child)
     this.#onExit(child.tag, child, child.ending)
   }
+}
+
+/** The family of each actor that has one. */
+const families = new WeakMap<AnyActorRef, { exit(ref: AnyActorRef, reason: ExitReason): boolean }>()
+
+/** Ends an actor, whoever holds it, with a reason from outside. Its parent hears of it as if it had ended by itself. */
+export function exitActor(ref: AnyActorRef, reason: ExitReason): void {
+  if (!isAlive(ref)) return
+  const parent = internals(ref)._parent
+  if (parent !== undefined) {
+    if (families.get(parent)?.exit(ref, reason)) return
+    // xstate tells a parent nothing of a child that was stopped.
+    watchExit(ref, () => {
+      const { status } = ref.getSnapshot() as Snapshot<unknown>
+      if (status === 'done' || status === 'error') return
+      const system = ref.system as unknown as SystemInternals
+      system._relay(ref, parent, newsOfEnd(ref, reason))
+    })
+  }
+  decideEnding(ref, reason)
+  internals(ref)._stop()
+}
+
+/** What xstate says of an end; an end that was not chosen is an error. */
+function newsOfEnd(ref: AnyActorRef, reason: ExitReason): EventObject {
+  const error =
+    typeof reason === 'object'
+      ? reason.error
+      : new ExitError('exited', `actor "${ref.id}" was made to end: ${reason}`, { reason })
+  return { type: `xstate.error.actor.${ref.id}`, error, actorId: ref.id } as EventObject
 }
 
 /**

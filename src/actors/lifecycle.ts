@@ -9,6 +9,7 @@ import {
   type Subscription,
 } from 'xstate'
 import { Exit, type ExitReason } from '../core/exit-reason.ts'
+import { LinkedList, type LinkedNode } from '../core/linked-list.ts'
 
 /**
  * How actors end, and how one hears of it. This file and `family.ts` alone know what xstate says of it (its done,
@@ -27,6 +28,9 @@ export interface ShutdownEvent {
  */
 export const handlesShutdown: unique symbol = Symbol.for('otpy.handlesShutdown')
 
+/** The same for `otpy.exit`, which tells of the end of a linked actor. */
+export const handlesExits: unique symbol = Symbol.for('otpy.handlesExits')
+
 /** What xstate keeps to itself and supervision cannot do without. */
 export interface Internals {
   readonly _parent?: AnyActorRef
@@ -35,6 +39,8 @@ export interface Internals {
   _stop(): void
 }
 export interface SystemInternals {
+  readonly _clock: object
+  _relay(source: AnyActorRef | undefined, target: AnyActorRef, event: EventObject): void
   _unregister(actor: AnyActorRef): void
 }
 
@@ -78,11 +84,21 @@ export function isAlive(ref: AnyActorRef): boolean {
   return ref.getSnapshot().status === 'active'
 }
 
+/** The reasons of actors outside of families that were made to end. */
+const endings = new WeakMap<AnyActorRef, ExitReason>()
+
+/** Says why an actor ends that is being made to. */
+export function decideEnding(ref: AnyActorRef, reason: ExitReason): void {
+  if (ref instanceof LinkedActor) ref.ending = reason
+  else endings.set(ref, reason)
+}
+
 /** Why the actor ended; undefined while it lives. */
 export function exitReasonOf(ref: AnyActorRef): ExitReason | undefined {
   if (isAlive(ref)) return undefined
   const linked = ref instanceof LinkedActor ? ref : undefined
-  if (linked?.ending !== undefined) return linked.ending
+  const decided = linked === undefined ? endings.get(ref) : linked.ending
+  if (decided !== undefined) return decided
   const snapshot: Snapshot<unknown> = ref.getSnapshot()
   const reason = reasonIn(snapshot, linked?.told === true)
   if (linked !== undefined) linked.ending = reason
@@ -96,6 +112,71 @@ function reasonIn(snapshot: Snapshot<unknown>, told: boolean): ExitReason {
   return told ? 'shutdown' : 'normal'
 }
 
+/** Who is told, once, that an actor ended. */
+export interface EndListener {
+  ended(reason: ExitReason): void
+}
+
+/** Who waits for the end of an actor. */
+const waiting = new WeakMap<AnyActorRef, EndListeners>()
+
+/** All who wait for the end of one actor. They are one observer for xstate, which asks every observer at every event. */
+export class EndListeners extends LinkedList<EndListener> {
+  readonly #ref: AnyActorRef
+  readonly #subscription: Subscription
+
+  constructor(ref: AnyActorRef) {
+    super()
+    this.#ref = ref
+    this.#subscription = ref.subscribe({
+      error: (error: unknown) => this.#tell(exitReasonOf(ref) ?? { error }),
+      complete: () => this.#tell(exitReasonOf(ref) ?? 'shutdown'),
+    })
+    if (internals(ref)._processingStatus === 0) this.#watchStart()
+  }
+
+  override remove(listener: LinkedNode<EndListener>): void {
+    super.remove(listener)
+    // An observer that stays would hide the crash of an actor that has no parent to hear of it.
+    const { _parent, _processingStatus } = internals(this.#ref)
+    if (this.length > 0 || _parent !== undefined || _processingStatus === 0) return
+    this.#subscription.unsubscribe()
+    waiting.delete(this.#ref)
+  }
+
+  /** xstate tells nobody of an actor that is stopped before it was started. */
+  #watchStart(): void {
+    const actor = internals(this.#ref) as { _stop(): unknown }
+    const stop = actor._stop
+    actor._stop = () => {
+      const result = stop.call(actor)
+      if (!isAlive(this.#ref)) this.#tell(exitReasonOf(this.#ref) ?? 'shutdown')
+      return result
+    }
+  }
+
+  #tell(reason: ExitReason): void {
+    waiting.delete(this.#ref)
+    for (let listener = this.shift(); listener !== undefined; listener = this.shift()) {
+      try {
+        listener.ended(reason)
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
+  }
+}
+
+/** Where to wait for the end of an actor that lives. */
+export function endListeners(ref: AnyActorRef): EndListeners {
+  let listeners = waiting.get(ref)
+  if (listeners === undefined) {
+    listeners = new EndListeners(ref)
+    waiting.set(ref, listeners)
+  }
+  return listeners
+}
+
 /**
  * Tells once, with the reason, that the actor ended; `noproc`, in a microtask, for one that is dead already.
  * An exception in the callback becomes a process warning.
@@ -103,48 +184,57 @@ function reasonIn(snapshot: Snapshot<unknown>, told: boolean): ExitReason {
  * @returns a function that takes the watch away
  */
 export function watchExit(ref: AnyActorRef, callback: (reason: ExitReason) => void): () => void {
-  let waiting = true
-  const tell = (reason: ExitReason): void => {
-    if (!waiting) return
-    waiting = false
+  if (isAlive(ref)) {
+    const listeners = endListeners(ref)
+    const listener = listeners.push({ ended: callback })
+    return () => listeners.remove(listener)
+  }
+  let wanted = true
+  queueMicrotask(() => {
+    if (!wanted) return
     try {
-      callback(reason)
+      callback('noproc')
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
-  }
-  if (!isAlive(ref)) {
-    queueMicrotask(() => tell('noproc'))
-    return () => {
-      waiting = false
-    }
-  }
-  const subscription = ref.subscribe({
-    error: (error: unknown) => tell(exitReasonOf(ref) ?? { error }),
-    complete: () => tell(exitReasonOf(ref) ?? 'shutdown'),
   })
   return () => {
-    waiting = false
-    subscription.unsubscribe()
+    wanted = false
   }
 }
 
-const acceptance = new WeakMap<AnyActorLogic, boolean>()
+/** Whether logic names an event among those that it handles, or has the mark. A plain `*` is not enough. */
+function handles(
+  known: WeakMap<AnyActorLogic, boolean>,
+  logic: AnyActorLogic,
+  type: string,
+  mark: symbol,
+): boolean {
+  let answer = known.get(logic)
+  if (answer === undefined) {
+    const events = (logic as AnyStateMachine).events as unknown
+    answer =
+      (logic as unknown as Record<symbol, unknown>)[mark] === true ||
+      (Array.isArray(events) && (events.includes(type) || events.includes('otpy.*')))
+    known.set(logic, answer)
+  }
+  return answer
+}
+
+const shutdowns = new WeakMap<AnyActorLogic, boolean>()
+const exits = new WeakMap<AnyActorLogic, boolean>()
 
 /**
  * Whether an actor of this logic is asked to end before it is stopped: a machine that names `otpy.shutdown` (or
  * `otpy.*`) among its events, or logic that says so with {@link handlesShutdown}. A plain `*` is not enough.
  */
 export function acceptsShutdown(logic: AnyActorLogic): boolean {
-  let accepts = acceptance.get(logic)
-  if (accepts === undefined) {
-    const events = (logic as AnyStateMachine).events as unknown
-    accepts =
-      (logic as { [handlesShutdown]?: boolean })[handlesShutdown] === true ||
-      (Array.isArray(events) && (events.includes('otpy.shutdown') || events.includes('otpy.*')))
-    acceptance.set(logic, accepts)
-  }
-  return accepts
+  return handles(shutdowns, logic, 'otpy.shutdown', handlesShutdown)
+}
+
+/** The same for `otpy.exit`: whether an actor is told of the ends of its links rather than ended with them. */
+export function trapsExits(logic: AnyActorLogic): boolean {
+  return handles(exits, logic, 'otpy.exit', handlesExits)
 }
 
 /** Whether this event is the order to stop at once: the actor's own children must be down when its logic returns. */

@@ -55,10 +55,11 @@ class TimerIndex {
   readonly #ids = new Map<AnyActorRef, Set<string>>()
   #scheduling: { readonly source: AnyActorRef; readonly id: string } | undefined
   #next = 0
-  readonly clock: { setTimeout(fn: () => void, ms: number): unknown; clearTimeout(handle: unknown): void }
+  readonly clock: Clock
 
   constructor(clock: Clock) {
     this.clock = {
+      now: () => clock.now(),
       // xstate's scheduler calls this from within `schedule`, which has just said for whom.
       setTimeout: (fn, ms) => {
         const entry = this.#scheduling

@@ -9,12 +9,18 @@ interface Due<T> {
 /** A deadline that has been set; give it back to {@link Deadlines.clear}. */
 export type Deadline<T> = LinkedNode<Due<T>>
 
+/** The deadlines of one duration, in the order in which they expire. */
+class Duration<T> extends LinkedList<Due<T>> {
+  timer: unknown
+}
+
 /** Node's timers take no longer delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Deadlines of very many owners at the price of a list entry each: those of one duration expire in the order in which
- * they were set, so each duration has one list and at most one timer.
+ * they were set, so each duration has one list and at most one timer. A timer that nobody waits for any more does not
+ * keep Node alive.
  */
 export class Deadlines<T> {
   readonly #clock: Clock
@@ -34,16 +40,20 @@ export class Deadlines<T> {
   set(owner: T, duration: number, now = this.#clock.now()): Deadline<T> {
     let list = this.#durations.get(duration)
     if (list === undefined) {
-      list = { due: new LinkedList(), timer: undefined }
+      list = new Duration()
       this.#durations.set(duration, list)
     }
-    const deadline = list.due.push({ at: now + duration, owner })
+    const deadline = list.push({ at: now + duration, owner })
     if (list.timer === undefined) this.#arm(duration, list)
+    else if (list.length === 1) holdNode(list.timer, true)
     return deadline
   }
 
   clear(deadline: Deadline<T>): void {
-    deadline.list?.remove(deadline)
+    const list = deadline.list as Duration<T> | undefined
+    if (list === undefined) return
+    list.remove(deadline)
+    if (list.length === 0 && list.timer !== undefined) holdNode(list.timer, false)
   }
 
   /** Forgets all deadlines. */
@@ -53,7 +63,7 @@ export class Deadlines<T> {
   }
 
   #arm(duration: number, list: Duration<T>): void {
-    const first = list.due.first
+    const { first } = list
     if (first === undefined) {
       // A timer with nothing to do ends the list, so durations that are used once do not stay for ever.
       this.#durations.delete(duration)
@@ -63,8 +73,8 @@ export class Deadlines<T> {
     list.timer = this.#clock.setTimeout(() => {
       list.timer = undefined
       const now = this.#clock.now()
-      for (let due = list.due.first; due !== undefined && due.value.at <= now; due = list.due.first) {
-        list.due.remove(due)
+      for (let due = list.first; due !== undefined && due.value.at <= now; due = list.first) {
+        list.remove(due)
         this.#expired(due.value.owner, duration)
       }
       if (list.timer === undefined && this.#durations.get(duration) === list) this.#arm(duration, list)
@@ -72,7 +82,9 @@ export class Deadlines<T> {
   }
 }
 
-interface Duration<T> {
-  readonly due: LinkedList<Due<T>>
-  timer: unknown
+/** Clocks other than Node's have timers that hold nothing. */
+function holdNode(timer: unknown, hold: boolean): void {
+  const handle = timer as Partial<NodeJS.Timeout>
+  if (hold) handle.ref?.()
+  else handle.unref?.()
 }

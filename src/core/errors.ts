@@ -1,3 +1,5 @@
+import type { ExitReason } from './exit-reason.ts'
+
 /**
  * The error tree. One class for each thing that a caller can act on, each with a stable `code`.
  *
@@ -282,9 +284,19 @@ export class RegistryError extends OtpyError {
 /** An actor that was asked is gone: `noproc` before the question, `exited` before the answer. */
 export class ExitError extends OtpyError {
   override readonly name = 'ExitError'
+  declare readonly code: 'noproc' | 'exited'
+  /** Why it is gone, as far as that is known. The `cause` is the error, where the reason is one. */
+  readonly reason: ExitReason
 
-  constructor(code: 'noproc' | 'exited', message: string, options?: ErrorCause) {
-    super(code, message, options)
+  constructor(
+    code: 'noproc' | 'exited',
+    message: string,
+    options?: ErrorCause & { readonly reason?: ExitReason },
+  ) {
+    const reason = options?.reason ?? 'noproc'
+    const known = options !== undefined && 'cause' in options
+    super(code, message, known ? options : typeof reason === 'object' ? { cause: reason.error } : undefined)
+    this.reason = reason
   }
 }
 
