@@ -2,4 +2,13 @@
 
 from otpy.cancellation import Cancelled, cancelled
 
-__all__ = ["Cancelled", "cancelled"]
+__all__ = ["ActorRef", "Cancelled", "JavaScriptError", "RemoteError", "cancelled"]
+
+
+def __getattr__(name):
+    # Loaded when the first value needs them: the start of a worker does not.
+    if name in ("ActorRef", "JavaScriptError", "RemoteError"):
+        from otpy import values
+
+        return getattr(values, name)
+    raise AttributeError("module 'otpy' has no attribute %r" % name)

@@ -1,7 +1,6 @@
 import type { Deadline } from '../core/deadlines.ts'
 import { TimeoutError } from '../core/errors.ts'
 import type { LinkedNode } from '../core/linked-list.ts'
-import type { WorkerCalls } from './worker/calls.ts'
 
 /** What a call may say for itself; all resolved. */
 export interface CallRequest {
@@ -27,6 +26,15 @@ export interface Withdrawal {
   readonly ifRunning: Error | undefined
 }
 
+/** Who holds a call that was sent: a worker. */
+export interface CallHolder {
+  readonly name: string
+  /** Whether Python has started this call, which it holds. */
+  hasStarted(call: Call): boolean
+  /** See `WorkerCalls.withdraw`. */
+  withdraw(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void
+}
+
 /** One call on its way. It settles once, whatever happens to it. */
 export class Call {
   readonly request: CallRequest
@@ -36,7 +44,7 @@ export class Call {
   readonly #reject: (error: unknown) => void
   state: CallState = 'waiting'
   /** Where it was sent, and under which id there. */
-  worker: WorkerCalls | undefined = undefined
+  worker: CallHolder | undefined = undefined
   wireId = 0
   /** When it came, on the pool's clock, milliseconds. */
   readonly queuedAt: number

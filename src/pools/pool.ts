@@ -3,6 +3,7 @@ import type { ActorRefFrom, AnyActorRef } from 'xstate'
 import { Dispatcher } from '../actors/pool/dispatcher.ts'
 import { poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
+import { RefTable } from '../actors/ref-table.ts'
 import type { ChildSpec, StartContext } from '../core/child-spec.ts'
 import { StartError, SupervisorError } from '../core/errors.ts'
 import type { TreeServices } from '../core/services.ts'
@@ -65,6 +66,7 @@ class PoolMembers {
   readonly #executable: string
   readonly #services: TreeServices
   readonly #roster = new Roster()
+  readonly #refs = new RefTable()
   readonly #rounds: StartRounds
   readonly #dispatcher: Dispatcher
   #supervisor: AnyActorRef | undefined
@@ -181,6 +183,7 @@ class PoolMembers {
         pythonPath: pythonPath.map((folder) => resolve(cwd, folder)),
         options: this.#options,
         host: this.#dispatcher,
+        refs: this.#refs,
         started: (name, link, state) => this.#roster.started(name, link, state),
       },
       slot,

@@ -1,3 +1,4 @@
+import type { RefTable } from '../actors/ref-table.ts'
 import type { WorkerHost } from '../actors/worker/calls.ts'
 import type { WorkerLink } from '../actors/worker/link.ts'
 import { workerMachine } from '../actors/worker/machine.ts'
@@ -14,6 +15,7 @@ export interface WorkerSpecOptions {
   readonly pythonPath: readonly string[]
   readonly options: ResolvedPoolOptions
   readonly host: WorkerHost
+  readonly refs: RefTable
   /** Told of each process that a worker gets. */
   readonly started: (name: string, link: WorkerLink, state: () => string) => void
 }
@@ -48,7 +50,8 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
                 preload: options.preload,
                 initializer: options.initializer,
                 maxMessageBytes: options.maxMessageBytes,
-                encode: { arrays: options.arrays },
+                encode: { arrays: options.arrays, refs: shared.refs },
+                refs: shared.refs,
                 guard: services.guard,
                 wantsLines: () => events.listenerCount('log') > 0,
               },

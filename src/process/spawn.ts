@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ProtocolError, SerializationError } from '../core/errors.ts'
 import type { ProcessGuard } from '../core/services.ts'
-import { decodeValue } from '../wire/decode.ts'
+import { decodeValue, type RefResolver } from '../wire/decode.ts'
 import type { EncodeOptions } from '../wire/encode.ts'
 import { FrameReader } from '../wire/frames.ts'
 import { Flag, Kind, PROTOCOL_VERSION } from '../wire/messages.ts'
@@ -31,6 +31,8 @@ export interface SpawnOptions {
   readonly initializer: string | undefined
   readonly maxMessageBytes: number
   readonly encode: EncodeOptions
+  /** The actors behind the refs that come back. */
+  readonly refs: RefResolver
   readonly guard: ProcessGuard
   /** Whether anybody wants lines of output; the tail of stderr is kept in any case. */
   readonly wantsLines: () => boolean
@@ -235,15 +237,16 @@ class PythonProcess implements Connection {
   ): void {
     if (this.#closed) return
     const handlers = this.#handlers
+    const { refs } = this.#options
     switch (kind) {
       case Kind.RESULT:
-        handlers.result(id, decodeValue(bytes, start, end, buffers), argument)
+        this.#result(id, argument, bytes, start, end, buffers)
         break
       case Kind.ERROR:
-        handlers.failed(id, asError(decodeValue(bytes, start, end, buffers)), argument)
+        handlers.failed(id, asError(decodeValue(bytes, start, end, buffers, refs)), argument)
         break
       case Kind.NOT_SERIALIZABLE:
-        handlers.failed(id, serializationError(decodeValue(bytes, start, end, buffers)), argument)
+        handlers.failed(id, serializationError(decodeValue(bytes, start, end, buffers, refs)), argument)
         break
       case Kind.RECALLED:
         handlers.recalled(id)
@@ -256,10 +259,10 @@ class PythonProcess implements Connection {
         setImmediate(() => this.#exiting(argument))
         break
       case Kind.READY:
-        handlers.ready(readyInfo(decodeValue(bytes, start, end, buffers)))
+        handlers.ready(readyInfo(decodeValue(bytes, start, end, buffers, refs)))
         break
       case Kind.REFUSED:
-        handlers.refused(asError(decodeValue(bytes, start, end, buffers)))
+        handlers.refused(asError(decodeValue(bytes, start, end, buffers, refs)))
         break
       default:
         throw new ProtocolError(`a frame of kind ${kind} came, which this side does not know`)
@@ -269,6 +272,26 @@ class PythonProcess implements Connection {
   #exiting(exitCode: number): void {
     if (this.#closed) return
     this.#handlers.exiting({ pid: this.pid, exitCode, signal: null, stderrTail: this.#stderr?.tail ?? '' })
+  }
+
+  #result(
+    id: number,
+    micros: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    buffers: readonly Uint8Array[],
+  ): void {
+    let value: unknown
+    try {
+      value = decodeValue(bytes, start, end, buffers, this.#options.refs)
+    } catch (error) {
+      // Understood, but this one value cannot be had here.
+      if (!(error instanceof SerializationError)) throw error
+      this.#handlers.failed(id, error, micros)
+      return
+    }
+    this.#handlers.result(id, value, micros)
   }
 
   /** Gives the connection up. */

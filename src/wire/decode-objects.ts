@@ -1,5 +1,5 @@
 /** The vocabulary: what a call of each name makes, from arguments that are checked one by one. */
-import { ProtocolError, PythonError } from '../core/errors.ts'
+import { ProtocolError, PythonError, SerializationError } from '../core/errors.ts'
 import { ARRAY_TYPES, type NdArrayType, type NumericArray } from './nd-array.ts'
 import * as values from './values.ts'
 import { Vocabulary } from './vocabulary.ts'
@@ -84,7 +84,7 @@ export function callEntry(callee: unknown, args: unknown, refs: RefResolver | un
   try {
     return makers[callee.name]!(args, refs)
   } catch (error) {
-    if (error instanceof ProtocolError) throw error
+    if (error instanceof ProtocolError || error instanceof SerializationError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     throw new ProtocolError(`${callee.name}: ${reason}`, { cause: error })
   }

@@ -265,8 +265,7 @@ export class Dispatcher implements WorkerHost {
   }
 
   #waitedTooLong(call: Call, queueTimeout: number): void {
-    const { worker } = call
-    if (worker !== undefined && worker.connection.started() >= call.wireId) return
+    if (call.worker?.hasStarted(call) === true) return
     this.#giveUp(call, callTimeout(call, 'queue', queueTimeout), undefined)
   }
 
