@@ -27,6 +27,11 @@ page = _NoPage()
 armed = False
 """Whether the handler may raise: only while user code runs, and once a call."""
 
+loop = None
+"""The event loop while it runs a call, and where its code is."""
+
+loop_folder = ""
+
 _own_code = frozenset()
 
 
@@ -43,7 +48,7 @@ def install(progress_page, own_code):
     """
     global page, _own_code
     page = progress_page
-    _own_code = frozenset(own_code)
+    _own_code = frozenset([*own_code, _on_signal.__code__])
     _signal.signal(_signal.SIGURG, _on_signal)
 
 
@@ -51,7 +56,31 @@ def _on_signal(_signum, frame):
     global armed
     if not armed or page[_CANCEL_WORD] != page[_FIRST_SLOT]:
         return
-    if frame is not None and frame.f_code in _own_code:
-        return
+    if frame is not None:
+        code = frame.f_code
+        if code in _own_code:
+            return
+        if loop is not None and code.co_filename.startswith(loop_folder):
+            # Raised here it could lose what the loop is about to run, and whoever waits for that would wait for ever.
+            loop.call_soon_threadsafe(_raise_in_loop, page[_FIRST_SLOT])
+            return
+        if _is_importing(frame):
+            return
     armed = False
     raise Cancelled("the caller does not wait any more")
+
+
+def _raise_in_loop(call):
+    global armed
+    if armed and page[_FIRST_SLOT] == call:
+        armed = False
+        raise Cancelled("the caller does not wait any more")
+
+
+def _is_importing(frame):
+    """Whether an import is under way: cut in the middle, it would leave modules half made. The next signal tries again."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

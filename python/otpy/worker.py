@@ -158,6 +158,7 @@ class Worker:
         if error is None:
             self._answer(call, micros, result)
         elif isinstance(error, Cancelled):
+            # Imports are not interrupted; one that was, by whatever else raised this, has left modules half made.
             flags = wire.TAINTED if _cut_an_import(error) else 0
             self._connection.send(wire.CANCELLED, flags, micros, call, (b"",), ())
         elif isinstance(error, SystemExit):
@@ -211,15 +212,24 @@ class Worker:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
+            cancellation.loop_folder = asyncio.__file__.rpartition("/")[0] + "/"
         task = self._loop.create_task(coroutine)
         try:
+            cancellation.loop = self._loop
             cancellation.armed = True
             return _invoke(self._loop.run_until_complete, (task,))
         except BaseException:
             cancellation.armed = False
             task.cancel()
-            self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            # An interrupted run may have left its own "stop now" behind, which must not stop the next.
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+            if not task.done():
+                self._loop.run_until_complete(asyncio.wait([task]))
             raise
+        finally:
+            cancellation.armed = False
+            cancellation.loop = None
 
 
 def _invoke(function, arguments):
@@ -234,7 +244,11 @@ def _invoke_named(function, arguments, named):
 def _cut_an_import(error):
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+        code = trace.tb_frame.f_code
+        if code.co_filename.startswith("<frozen importlib"):
+            return True
+        # Python takes its import machinery out of tracebacks, but not the module that was being imported.
+        if code.co_name == "<module>" and trace.tb_frame.f_globals.get("__spec__") is not None:
             return True
         trace = trace.tb_next
     return False

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { type PoolRef, ProtocolError, WorkerExitedError } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { isAlive, killQuietly } from '../support/processes.ts'
-import { atSize, bestOf, measured, rejection, startPool, temporaryFolder, written } from '../support/python.ts'
+import {
+  atSize,
+  bestOf,
+  measured,
+  rejection,
+  startPool,
+  temporaryFolder,
+  written,
+} from '../support/python.ts'
 
 /** What a death may take to be told. */
 const PROMPT_MS = 10
@@ -76,7 +84,14 @@ describe('a worker that dies in the middle of a call', () => {
     expect(await held).toBe(gate)
     await atSize(pool)
     expect(ready).toHaveLength(1)
-    expect(pool.stats()).toMatchObject({ size: 2, starting: 0, restarts: 1, failed: 1, queued: 0, running: 0 })
+    expect(pool.stats()).toMatchObject({
+      size: 2,
+      starting: 0,
+      restarts: 1,
+      failed: 1,
+      queued: 0,
+      running: 0,
+    })
     expect(new Set(pool.workers().map(({ pid }) => pid)).size).toBe(2)
   })
 

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach } from 'vitest'
-import { type PoolOptions, type PoolRef, pool, startTree, type Tree, type TreeOptions } from '../../src/index.ts'
+import {
+  type PoolOptions,
+  type PoolRef,
+  pool,
+  startTree,
+  type Tree,
+  type TreeOptions,
+} from '../../src/index.ts'
 import { eventually } from './eventually.ts'
 import { isAlive } from './processes.ts'
 
@@ -50,9 +57,7 @@ export async function startPool(
   options: PoolOptions = {},
   tree: TreeOptions = {},
 ): Promise<{ readonly tree: Tree; readonly pool: PoolRef }> {
-  const started = stopLater(
-    await startTree({ ...tree, children: [pool('default', withFixtures(options))] }),
-  )
+  const started = stopLater(await startTree({ ...tree, children: [pool('default', withFixtures(options))] }))
   return { tree: started, pool: started.pool('default') }
 }
 
