@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { ProtocolError, SerializationError } from '../core/errors.ts'
+import { ProtocolError } from '../core/errors.ts'
 import type { ProcessGuard } from '../core/services.ts'
-import { decodeValue, type RefResolver } from '../wire/decode.ts'
+import type { RefResolver } from '../wire/decode.ts'
 import type { EncodeOptions } from '../wire/encode.ts'
 import { FrameReader } from '../wire/frames.ts'
 import { Flag, Kind, PROTOCOL_VERSION } from '../wire/messages.ts'
-import type { Connection, ConnectionHandlers, PythonInfo } from './connection.ts'
+import type { Connection, ConnectionHandlers } from './connection.ts'
+import { incoming } from './incoming.ts'
 import { Outbox } from './outbox.ts'
 import { OutputLines } from './output.ts'
 import { ProgressPage } from './progress-page.ts'
@@ -70,7 +71,14 @@ class PythonProcess implements Connection {
   constructor(options: SpawnOptions, handlers: ConnectionHandlers) {
     this.#options = options
     this.#handlers = handlers
-    this.#reader = new FrameReader(options.maxMessageBytes, this.#onFrame.bind(this))
+    this.#reader = new FrameReader(
+      options.maxMessageBytes,
+      incoming(handlers, options.refs, {
+        // A frame may come with the last ones of a connection that is given up by one of them.
+        closed: () => this.#closed,
+        exiting: (status) => this.#exiting(status),
+      }),
+    )
     try {
       this.#page = ProgressPage.create()
       this.#start(this.#page)
@@ -225,73 +233,12 @@ class PythonProcess implements Connection {
     this.#handlers.drained()
   }
 
-  #onFrame(
-    kind: number,
-    flags: number,
-    argument: number,
-    id: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    buffers: readonly Uint8Array[],
-  ): void {
-    if (this.#closed) return
-    const handlers = this.#handlers
-    const { refs } = this.#options
-    switch (kind) {
-      case Kind.RESULT:
-        this.#result(id, argument, bytes, start, end, buffers)
-        break
-      case Kind.ERROR:
-        handlers.failed(id, asError(decodeValue(bytes, start, end, buffers, refs)), argument)
-        break
-      case Kind.NOT_SERIALIZABLE:
-        handlers.failed(id, serializationError(decodeValue(bytes, start, end, buffers, refs)), argument)
-        break
-      case Kind.RECALLED:
-        handlers.recalled(id)
-        break
-      case Kind.CANCELLED:
-        handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
-        break
-      case Kind.EXITING:
-        // What it said on stderr before comes with the same turn of the event loop.
-        setImmediate(() => this.#exiting(argument))
-        break
-      case Kind.READY:
-        handlers.ready(readyInfo(decodeValue(bytes, start, end, buffers, refs)))
-        break
-      case Kind.REFUSED:
-        handlers.refused(asError(decodeValue(bytes, start, end, buffers, refs)))
-        break
-      default:
-        throw new ProtocolError(`a frame of kind ${kind} came, which this side does not know`)
-    }
-  }
-
   #exiting(exitCode: number): void {
-    if (this.#closed) return
-    this.#handlers.exiting({ pid: this.pid, exitCode, signal: null, stderrTail: this.#stderr?.tail ?? '' })
-  }
-
-  #result(
-    id: number,
-    micros: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    buffers: readonly Uint8Array[],
-  ): void {
-    let value: unknown
-    try {
-      value = decodeValue(bytes, start, end, buffers, this.#options.refs)
-    } catch (error) {
-      // Understood, but this one value cannot be had here.
-      if (!(error instanceof SerializationError)) throw error
-      this.#handlers.failed(id, error, micros)
-      return
-    }
-    this.#handlers.result(id, value, micros)
+    // What it said on stderr before comes with the same turn of the event loop.
+    setImmediate(() => {
+      if (this.#closed) return
+      this.#handlers.exiting({ pid: this.pid, exitCode, signal: null, stderrTail: this.#stderr?.tail ?? '' })
+    })
   }
 
   /** Gives the connection up. */
@@ -357,30 +304,4 @@ function ignoreStreamError(): void {
 
 function protocolError(cause: unknown): ProtocolError {
   return new ProtocolError(`what came cannot be understood: ${String(cause)}`, { cause })
-}
-
-function asError(value: unknown): Error {
-  if (value instanceof Error) return value
-  throw new ProtocolError('an exception was announced, and something else came')
-}
-
-function serializationError(value: unknown): SerializationError {
-  if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string') {
-    return new SerializationError(value[0], value[1])
-  }
-  throw new ProtocolError('a path and a message were announced, and something else came')
-}
-
-function readyInfo(value: unknown): PythonInfo {
-  const info = value as Partial<Record<keyof PythonInfo | 'protocol', unknown>> | null
-  if (typeof info !== 'object' || info === null || info.protocol !== PROTOCOL_VERSION) {
-    throw new ProtocolError(
-      `Python speaks protocol ${String(info?.protocol)}, Node speaks ${PROTOCOL_VERSION}`,
-    )
-  }
-  const { pid, python, executable } = info
-  if (typeof pid !== 'number' || typeof python !== 'string' || typeof executable !== 'string') {
-    throw new ProtocolError('what came as "ready" is not what a worker says')
-  }
-  return { pid, python, executable }
 }
