@@ -34,6 +34,7 @@ export class Python extends PythonClient {
     return this.tree.stop(options)
   }
 
+  /** {@link stop}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }

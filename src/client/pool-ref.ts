@@ -22,6 +22,7 @@ const NO_ARGS: readonly unknown[] = []
  * `SerializationError` (an argument or the result has no form on the other side), `StartError` (no worker could start) or `OptionError`.
  */
 export class PoolRef {
+  /** The pool's name. */
   readonly name: string
   readonly #names: NameRegistry
   #target: Target | undefined
@@ -37,7 +38,9 @@ export class PoolRef {
    *
    * @param module a dotted module name: `json`, `os.path`
    * @param fn a function's name in it, or a dotted path: `Decoder.decode`
-   * @param args positional arguments
+   * @param args positional arguments. Typed arrays and buffers of 64 KiB and more are sent without a copy: leave them as
+   * they are until the call has settled.
+   * @param options see {@link CallOptions}
    */
   call(
     module: string,
@@ -68,7 +71,11 @@ export class PoolRef {
     await this.#builtin('exec', code, locals, options)
   }
 
-  /** Calls and does not wait. That it failed is told as the tree's event `cast.failed`. */
+  /**
+   * Calls and does not wait. That it failed is told as the tree's event `cast.failed`.
+   *
+   * @throws PoolStoppedError when the pool is not there
+   */
   cast(module: string, fn: string, args: readonly unknown[] = NO_ARGS, options?: CallOptions): void {
     const target = this.#resolve()
     if (target === undefined) throw this.#stopped()

@@ -31,7 +31,7 @@ export class PythonClient {
     return pool
   }
 
-  /** Calls a Python function and resolves with what it returns. */
+  /** Calls a Python function and resolves with what it returns. See {@link PoolRef.call}. */
   call(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): Promise<unknown> {
     return this.#route(options, (pool, rest) => pool.call(module, fn, args, rest))
   }
@@ -50,7 +50,11 @@ export class PythonClient {
     return this.#route(options, (pool, rest) => pool.exec(code, locals, rest))
   }
 
-  /** Calls and does not wait. That it failed is told as the tree's event `cast.failed`. */
+  /**
+   * Calls and does not wait. That it failed is told as the tree's event `cast.failed`.
+   *
+   * @throws OptionError, PoolStoppedError when the pool is not there
+   */
   cast(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): void {
     const { pool = 'default', ...rest } = resolveOptions(options ?? {}, table, {})
     this.pool(pool).cast(module, fn, args, rest)

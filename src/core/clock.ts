@@ -2,7 +2,9 @@
 export interface Clock {
   /** Milliseconds on a clock that never goes back; its zero means nothing. */
   now(): number
+  /** Calls the function once, after so many milliseconds; gives what {@link clearTimeout} takes. */
   setTimeout(fn: () => void, ms: number): unknown
+  /** Takes a timer away that has not fired. */
   clearTimeout(handle: unknown): void
 }
 

@@ -70,6 +70,7 @@ export class OtpyError extends Error {
 /** An option is not what it must be. The message says what was expected, of which option, and what came. */
 export class OptionError extends OtpyError {
   override readonly name = 'OptionError'
+  /** The option's name, with what it belongs to: `pool "default": size`. */
   readonly option: string
 
   constructor(option: string, expected: string, got: unknown) {
@@ -120,6 +121,7 @@ export type TimeoutPhase = 'queue' | 'run' | 'start' | 'ask'
 /** A deadline passed. In phase `queue` the call never ran. */
 export class TimeoutError extends OtpyError {
   override readonly name = 'TimeoutError'
+  /** What was being waited for. */
   readonly phase: TimeoutPhase
   /** The limit that was exceeded, milliseconds. */
   readonly timeout: number
@@ -149,6 +151,7 @@ export class AbortError extends OtpyError {
 
 /** What is known of a process that ended. */
 export interface ProcessExit {
+  /** Its process id; undefined when it could not be made. */
   readonly pid: number | undefined
   /** The exit status; null when a signal ended it, or when it is not known yet. */
   readonly exitCode: number | null
@@ -238,6 +241,7 @@ export class StartError extends OtpyError {
   override readonly name = 'StartError'
   /** The child that failed. */
   readonly child: string
+  /** `timed_out`, `refused` (it said why: see `cause`) or `exited` (it died). */
   readonly failure: StartFailure
   /** What is known of the process, where there was one that ended. */
   readonly exit: ProcessExit | undefined

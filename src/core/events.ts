@@ -13,10 +13,13 @@ export interface ChildEvent extends Timed {
   readonly supervisor: string
   /** The child's id within it. */
   readonly id: string
+  /** The child's actor; undefined when there was none. */
   readonly ref: AnyActorRef | undefined
 }
 
+/** A child of a supervisor has ended. */
 export interface ChildExited extends ChildEvent {
+  /** `normal`, `shutdown`, `killed`, or `{ error }`. */
   readonly reason: ExitReason
 }
 
@@ -24,48 +27,63 @@ export interface ChildExited extends ChildEvent {
 export interface ChildRestarting extends ChildExited {
   /** Restarts within the window, this one included. */
   readonly restarts: number
+  /** Restarts allowed within the window. */
   readonly maxRestarts: number
   /** Milliseconds until the restart. */
   readonly delay: number
 }
 
+/** A supervisor gives up: it ends with reason `shutdown`, and its own supervisor decides. */
 export interface SupervisorEscalated extends Timed {
+  /** The id of the supervisor that gives up. */
   readonly supervisor: string
   /** The child whose restart was one too many. */
   readonly id: string
+  /** Why that child ended. */
   readonly reason: ExitReason
 }
 
 /** The whole tree has stopped: it was told to (`shutdown`), or its root supervisor gave up or failed. */
 export interface TreeStopped extends Timed {
+  /** `shutdown`, or `{ error }`. */
   readonly reason: ExitReason
 }
 
 /** A Python process, as events name it. */
 export interface WorkerEvent extends Timed {
+  /** The pool's name. */
   readonly pool: string
   /** The worker's name: `default.1`. */
   readonly worker: string
+  /** The process; undefined when it could not be made. */
   readonly pid: number | undefined
 }
 
+/** A process that was ready has ended. */
 export interface WorkerExited extends WorkerEvent {
+  /** The exit status; null when a signal ended it, or when it is not known. */
   readonly exitCode: number | null
+  /** The signal that ended it, as `SIGKILL`; null when it exited by itself. */
   readonly signal: string | null
 }
 
 /** A call, as events name it. */
 export interface CallEvent extends Timed {
+  /** The pool's name. */
   readonly pool: string
+  /** What was called; `otpy.builtins` for `eval` and `exec`. */
   readonly module: string
   readonly fn: string
   /** Unique within the pool. */
   readonly call: number
+  /** The worker that it was sent to; undefined while it waits. */
   readonly worker: string | undefined
 }
 
+/** A call is answered, whatever the answer. */
 export interface CallSettled extends CallEvent {
   readonly outcome: 'ok' | 'error'
+  /** What the caller is rejected with; undefined when it is `ok`. */
   readonly error: unknown
   /** Milliseconds from the call to its start; and from its start to its end, 0 when it never ran. */
   readonly waited: number
@@ -80,29 +98,38 @@ export interface LogEvent extends WorkerEvent {
   readonly dropped: number
 }
 
+/** A pool, as events name it. */
 export interface PoolEvent extends Timed {
+  /** The pool's name. */
   readonly pool: string
 }
 
 /** All events of a tree, by name. */
 export interface TreeEvents {
+  /** A child has started, for the first time or again. */
   'child.started': [ChildEvent]
   'child.exited': [ChildExited]
   'child.restarting': [ChildRestarting]
   'supervisor.escalated': [SupervisorEscalated]
   'tree.stopped': [TreeStopped]
+  /** A pool has started: its first worker is ready, or all are (option `ready`). */
   'pool.ready': [PoolEvent]
+  /** A call was refused because so many wait. */
   'pool.saturated': [PoolEvent & { readonly queued: number }]
   'pool.stopped': [PoolEvent]
+  /** A Python process takes calls. */
   'worker.ready': [
     WorkerEvent & { readonly pythonVersion: string /** Milliseconds from spawn. */; readonly took: number },
   ]
   'worker.exited': [WorkerExited]
+  /** A call waits: no worker had room for it. */
   'call.queued': [CallEvent]
+  /** A call was sent to a worker. One that is taken back is sent again. */
   'call.started': [CallEvent]
   'call.settled': [CallSettled]
   /** A cast failed: nobody waits for it, so it is told here. */
   'cast.failed': [CallEvent & { readonly error: unknown }]
+  /** Python printed a line. Lines are told only while somebody listens. */
   log: [LogEvent]
 }
 

@@ -50,11 +50,14 @@ export interface TreeServices {
 
 /** One node of `tree.inspect()`: JSON all the way down. */
 export interface TreeNode {
+  /** Its id among its siblings. */
   readonly id: string
+  /** Its name in the tree; undefined when it has none. */
   readonly name: string | undefined
   readonly type: 'supervisor' | 'worker'
   /** `running`, `restarting`, `stopped`… for actors without states; a statechart's state with dots: `ready.idle`. */
   readonly state: string
+  /** What the actor tells about itself: a worker its `pid`, a supervisor its `strategy`. */
   readonly details: Readonly<Record<string, string | number | boolean | null>>
   readonly children: readonly TreeNode[]
 }

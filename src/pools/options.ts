@@ -34,19 +34,19 @@ export interface PoolOptions {
   readonly maxMessageBytes?: number
   /** What typed arrays become in Python: `array.array` or `numpy.ndarray`. Default `array`. */
   readonly arrays?: 'array' | 'numpy'
-  /** The interpreter: a path, or a command on PATH. Default: see `findInterpreter`. */
+  /** The interpreter: a path (relative to `cwd`), or a command on PATH. Default: `venv`, `$VIRTUAL_ENV`, `.venv` in `cwd`, `python3` and `python` on PATH, in this order. */
   readonly python?: string
-  /** A virtual environment's folder. */
+  /** A virtual environment's folder, relative to `cwd`. Default none. */
   readonly venv?: string
   /** Folders where Python looks for modules first, relative ones from `cwd`. Default none. */
   readonly pythonPath?: readonly string[]
   /** Python's working directory, where it looks for modules last. Default Node's. */
   readonly cwd?: string
-  /** Added to Node's own environment; `undefined` removes. */
+  /** Added to Node's own environment; `undefined` removes. Default none. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Modules imported before the first call. Default none. */
   readonly preload?: readonly string[]
-  /** `module:function`, called without arguments before the first call. */
+  /** `module:function`, called without arguments before the first call. Default none. */
   readonly initializer?: string
 }
 

@@ -14,6 +14,7 @@ export interface RegistryEntry {
  * method answers at once, and throws an `ExitError` with `noproc` when there is no such registry now.
  */
 export class RegistryRef {
+  /** The registry's name. */
   readonly name: string
   readonly #resolve: () => AnyActorRef | undefined
 

@@ -67,6 +67,7 @@ export class SupervisorRef {
     return this.#supervision().whichChildren()
   }
 
+  /** How many children it knows, how many have a live actor, and how many are supervisors and workers. */
   async countChildren(): Promise<ChildCounts> {
     return this.#supervision().countChildren()
   }

@@ -9,12 +9,13 @@ export interface CallDefaults {
 
 /** What a single call may say; what it leaves out is the pool's. */
 export interface CallOptions {
-  /** Named arguments. */
+  /** Named arguments. Default none. */
   readonly kwargs?: Readonly<Record<string, unknown>>
   /** Milliseconds from the call to its answer; Infinity for no limit. Default the pool's, 30,000. */
   readonly timeout?: number
   /** Milliseconds from the call to its start. Default the pool's, Infinity. */
   readonly queueTimeout?: number
+  /** Aborts the call, waiting or running, with an `AbortError`. Default none. */
   readonly signal?: AbortSignal
   /** Higher goes first. Default 0. */
   readonly priority?: number

@@ -2,8 +2,9 @@
 export interface PoolStatistics {
   /** Workers that the pool keeps. */
   readonly size: number
-  /** Ready workers without a call, and with one. */
+  /** Ready workers without a call. */
   readonly idle: number
+  /** Ready workers with a call. */
   readonly busy: number
   /** Workers that are not ready yet, or again. */
   readonly starting: number
@@ -15,7 +16,9 @@ export interface PoolStatistics {
   readonly completed: number
   /** Calls that failed in any other way than the following. */
   readonly failed: number
+  /** Calls whose deadline passed, waiting or running. */
   readonly timedOut: number
+  /** Calls whose signal fired. */
   readonly aborted: number
   /** Calls refused because the queue was full. */
   readonly rejected: number
@@ -40,6 +43,7 @@ export class PoolCounters {
 export interface WorkerStatistics {
   /** Its name: `default.1`. */
   readonly id: string
+  /** Its process; undefined when it could not be made. */
   readonly pid: number | undefined
   /** The state of its statechart, with dots: `ready.busy`. */
   readonly state: string
