@@ -1,3 +1,16 @@
+export {
+  type ActorOf,
+  type AnswerOf,
+  type AnswerTo,
+  type Ask,
+  type AskOptions,
+  ask,
+  reply,
+  replyError,
+} from './actors/ask.ts'
+export type { ShutdownEvent } from './actors/lifecycle.ts'
+export { type ExitEvent, link, unlink } from './actors/link.ts'
+export { type Down, monitor } from './actors/monitor.ts'
 export type { CallOptions } from './actors/pool/call-options.ts'
 export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'
 export { PoolRef } from './client/pool-ref.ts'

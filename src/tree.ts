@@ -1,13 +1,15 @@
 import { EventEmitter } from 'eventemitter3'
-import type { AnyActorLogic, AnyActorRef } from 'xstate'
-import { isAlive, watchExit } from './actors/lifecycle.ts'
+import type { AnyActorLogic, AnyActorRef, AnyEventObject, EventObject } from 'xstate'
+import { type ActorOf, type AnswerOf, type AskOptions, ask, type NotGiven } from './actors/ask.ts'
+import { exitReasonOf, isAlive, watchExit } from './actors/lifecycle.ts'
 import { createRootFamily, type RootFamily } from './actors/system.ts'
 import type { PoolRef } from './client/pool-ref.ts'
 import { PythonClient } from './client/python-client.ts'
 import { type Clock, systemClock } from './core/clock.ts'
-import { StartError } from './core/errors.ts'
+import { ExitError, StartError } from './core/errors.ts'
 import type { TreeEvents } from './core/events.ts'
 import type { ExitReason } from './core/exit-reason.ts'
+import { type ActorName, formatName, Via } from './core/name.ts'
 import { checkOptions, checks } from './core/options.ts'
 import type { ProcessGuard, TreeNode, TreeServices } from './core/services.ts'
 import { createGuard } from './process/guard.ts'
@@ -54,7 +56,7 @@ export class Tree {
     const { handleSignals = false, clock = systemClock, ...rest } = options
     const spec = supervisor('tree', rest)
     const guard = createGuard()
-    const exits = { isAlive, watchExit }
+    const exits = { isAlive, exitReasonOf, watchExit }
     this.services = {
       clock,
       events: new EventEmitter<TreeEvents>(),
@@ -112,14 +114,36 @@ export class Tree {
   }
 
   /** The live actor of this name; undefined when there is none. */
-  whereis(name: string): AnyActorRef | undefined {
+  whereis(name: ActorName): AnyActorRef | undefined {
     return this.services.names.whereis(name)
   }
 
+  /**
+   * Sends an actor, given by its ref or its name, an event and resolves with its answer; see `ask`. Rejects with an
+   * `ExitError` with `noproc`, at once, when there is no actor of this name.
+   */
+  ask<Answer = unknown>(name: string, event: AnyEventObject, options?: AskOptions): Promise<Answer>
+  ask<Answer = NotGiven>(
+    ref: [Answer] extends [NotGiven] ? never : AnyActorRef | undefined,
+    event: AnyEventObject,
+    options?: AskOptions,
+  ): Promise<NoInfer<Answer>>
+  ask<Event extends EventObject, Type extends string>(
+    ref: ActorOf<Event> | undefined,
+    event: Event & { readonly type: Type },
+    options?: AskOptions,
+  ): Promise<AnswerOf<Event, Type>>
+  ask(refOrName: unknown, event: EventObject, options?: AskOptions): Promise<unknown> {
+    if (typeof refOrName !== 'string') return ask(refOrName as ActorOf<EventObject>, event, options)
+    const ref = this.whereis(refOrName)
+    if (ref !== undefined) return ask(ref, event, options)
+    return Promise.reject(new ExitError('noproc', `there is no actor "${refOrName}"`))
+  }
+
   /** A handle to the supervisor of this name, or to the tree's own without one. It outlives restarts. */
-  supervisor(name?: string): SupervisorRef {
+  supervisor(name?: ActorName): SupervisorRef {
     if (name === undefined) return new SupervisorRef('tree', () => this.#supervisor)
-    return new SupervisorRef(name, () => this.whereis(name))
+    return new SupervisorRef(formatName(name), () => this.whereis(name))
   }
 
   /** A handle to the pool of this name. It outlives restarts. */
@@ -127,9 +151,14 @@ export class Tree {
     return this.python.pool(name)
   }
 
-  /** A handle to the registry of this name. It outlives restarts. */
-  registry(name: string): RegistryRef {
-    return new RegistryRef(name, () => this.whereis(name))
+  /**
+   * A handle to the registry of this name. It outlives restarts.
+   *
+   * @typeParam Key what its keys are, as far as the types know
+   * @typeParam Value what is kept beside its entries
+   */
+  registry<Key = unknown, Value = unknown>(name: ActorName): RegistryRef<Key, Value> {
+    return new RegistryRef(formatName(name), () => this.whereis(name))
   }
 
   /** The whole tree as it is now: JSON all the way down. */

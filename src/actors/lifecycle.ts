@@ -8,6 +8,7 @@ import {
   type Snapshot,
   type Subscription,
 } from 'xstate'
+import { OptionError } from '../core/errors.ts'
 import { Exit, type ExitReason } from '../core/exit-reason.ts'
 import { LinkedList, type LinkedNode } from '../core/linked-list.ts'
 
@@ -75,6 +76,13 @@ export class LinkedActor extends Actor<AnyActorLogic> {
 }
 
 function ignore(): void {}
+
+/** Throws an `OptionError` for what is no actor. */
+export function checkActor(ref: unknown, option: string): asserts ref is AnyActorRef {
+  if (typeof (ref as AnyActorRef | undefined)?.getSnapshot !== 'function') {
+    throw new OptionError(option, 'an actor', ref)
+  }
+}
 
 /** Whether the actor can still do something. One that was made and not started counts: it may still be. */
 export function isAlive(ref: AnyActorRef): boolean {

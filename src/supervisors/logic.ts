@@ -1,5 +1,5 @@
 import type { ActorLogic, ActorRefFrom, AnyActorRef, AnyActorScope, SnapshotFrom } from 'xstate'
-import { handlesShutdown, isStopEvent } from '../actors/lifecycle.ts'
+import { handlesExits, handlesShutdown, isStopEvent } from '../actors/lifecycle.ts'
 import { type SupervisorEvent, supervisorMachine } from './machine.ts'
 import type { Supervision } from './supervision.ts'
 
@@ -17,6 +17,7 @@ export type SupervisorLogic = ActorLogic<
   undefined
 > & {
   readonly [handlesShutdown]: true
+  readonly [handlesExits]: true
 }
 
 /** Puts the lifecycle and the children together: the children's ends go past the statechart, which only hears of the consequences. */
@@ -26,6 +27,8 @@ export function supervisorLogic(create: (scope: AnyActorScope) => Supervision): 
   })
   return {
     [handlesShutdown]: true,
+    // As in OTP, a link does not end a supervisor.
+    [handlesExits]: true,
     getInitialSnapshot(scope) {
       const supervision = create(scope)
       supervisions.set(scope.self, supervision)
