@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { PythonClient } from './client/python-client.ts'
 import { OptionError } from './core/errors.ts'
-import { checks, resolveOptions } from './core/options.ts'
+import { checkOptions, checks, resolveOptions } from './core/options.ts'
 import type { PoolOptions } from './pools/options.ts'
 import { pool } from './pools/pool.ts'
+import type { PoolRegistration } from './pools/routes.ts'
 import { startTree, type Tree } from './tree.ts'
 
 /** {@link PoolOptions} for all pools of `startPython`, and which pools there are. */
@@ -14,6 +15,8 @@ export interface StartPythonOptions extends PoolOptions {
   readonly io?: PoolOptions | undefined
   /** More pools, by name. */
   readonly pools?: Readonly<Record<string, PoolOptions>>
+  /** Routes from the start: which pool runs which module or function. Default none. */
+  readonly registrations?: readonly PoolRegistration[]
   /** Stop on SIGINT and SIGTERM, in order, before the process ends. Default false. */
   readonly handleSignals?: boolean
 }
@@ -25,7 +28,7 @@ export class Python extends PythonClient {
 
   /** @internal Given out by {@link startPython}. */
   constructor(tree: Tree) {
-    super(tree.services.names)
+    super(tree.services.names, tree.supervisor(), tree.python.routes)
     this.tree = tree
   }
 
@@ -47,7 +50,8 @@ export class Python extends PythonClient {
  * Rejects with `StartError` (no interpreter, no worker came up: Python's traceback is in its cause) or `OptionError`.
  */
 export async function startPython(options: StartPythonOptions = {}): Promise<Python> {
-  const { default: main, io, pools = {}, handleSignals = false, ...common } = options
+  const { default: main, io, pools = {}, registrations = [], handleSignals = false, ...common } = options
+  checkOptions({ registrations }, { registrations: checks.array }, 'startPython: ')
   checkPools({ default: main, io, pools })
   const children = [
     pool('default', {
@@ -58,7 +62,16 @@ export async function startPython(options: StartPythonOptions = {}): Promise<Pyt
     pool('io', { lazy: true, size: sizeFrom('OTPY_IO_POOL_SIZE') ?? 10, ...withoutSize(common), ...io }),
     ...Object.entries(pools).map(([name, more]) => pool(name, { ...common, ...more })),
   ]
-  return new Python(await startTree({ children, handleSignals }))
+  const python = new Python(await startTree({ children, handleSignals }))
+  try {
+    for (const { pool: name, module, fn } of registrations) {
+      python.registerPool(name, fn === undefined ? module : [module, fn])
+    }
+  } catch (error) {
+    await python.stop()
+    throw error
+  }
+  return python
 }
 
 function checkPools(given: Pick<StartPythonOptions, 'default' | 'io' | 'pools'>): void {

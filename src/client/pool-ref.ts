@@ -33,6 +33,11 @@ export class PoolRef {
     this.#names = names
   }
 
+  /** Whether there is a pool of this name now. */
+  get running(): boolean {
+    return this.#resolve() !== undefined
+  }
+
   /**
    * Calls a Python function and resolves with what it returns.
    *

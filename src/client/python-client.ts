@@ -1,11 +1,16 @@
 import { type CallOptions, callOptionsTable } from '../actors/pool/call-options.ts'
+import { OptionError, SupervisorError } from '../core/errors.ts'
 import { checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
+import type { PoolOptions } from '../pools/options.ts'
+import { pool } from '../pools/pool.ts'
+import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '../pools/routes.ts'
+import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
 import { PoolRef } from './pool-ref.ts'
 
 /** {@link CallOptions}, and which pool. */
 export interface ClientCallOptions extends CallOptions {
-  /** The pool that runs the call. Default `default`. */
+  /** The pool that runs the call. Default: what is registered for the function, else `default`. */
   readonly pool?: string
 }
 
@@ -14,11 +19,16 @@ const table = { ...callOptionsTable, pool: checks.string }
 /** Calls Python on the pools of one tree. What can go wrong is what can with {@link PoolRef}. */
 export class PythonClient {
   readonly #names: NameRegistry
+  readonly #supervisor: SupervisorRef
   readonly #pools = new Map<string, PoolRef>()
+  /** @internal Shared by all clients of a tree. */
+  readonly routes: Routes
 
-  /** @internal Given out by a tree. */
-  constructor(names: NameRegistry) {
+  /** @internal Given out by a tree, whose root supervisor gets the pools that {@link startPool} starts. */
+  constructor(names: NameRegistry, supervisor: SupervisorRef, routes = new Routes()) {
     this.#names = names
+    this.#supervisor = supervisor
+    this.routes = routes
   }
 
   /** The pool of this name, there or not. */
@@ -33,7 +43,7 @@ export class PythonClient {
 
   /** Calls a Python function and resolves with what it returns. See {@link PoolRef.call}. */
   call(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): Promise<unknown> {
-    return this.#route(options, (pool, rest) => pool.call(module, fn, args, rest))
+    return this.#route(module, fn, options, (pool, rest) => pool.call(module, fn, args, rest))
   }
 
   /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */
@@ -42,12 +52,12 @@ export class PythonClient {
     locals?: Readonly<Record<string, unknown>>,
     options?: ClientCallOptions,
   ): Promise<unknown> {
-    return this.#route(options, (pool, rest) => pool.eval(expression, locals, rest))
+    return this.#route('', '', options, (pool, rest) => pool.eval(expression, locals, rest))
   }
 
   /** Runs Python statements in a namespace of their own. */
   exec(code: string, locals?: Readonly<Record<string, unknown>>, options?: ClientCallOptions): Promise<void> {
-    return this.#route(options, (pool, rest) => pool.exec(code, locals, rest))
+    return this.#route('', '', options, (pool, rest) => pool.exec(code, locals, rest))
   }
 
   /**
@@ -56,20 +66,86 @@ export class PythonClient {
    * @throws OptionError, PoolStoppedError when the pool is not there
    */
   cast(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): void {
-    const { pool = 'default', ...rest } = resolveOptions(options ?? {}, table, {})
+    const { pool = this.routes.lookup(module, fn), ...rest } = resolveOptions(options ?? {}, table, {})
     this.pool(pool).cast(module, fn, args, rest)
   }
 
+  /**
+   * Has calls of a module and its submodules, or of one function, run on this pool unless they name another. A function's entry beats
+   * its module's; one that is there is replaced.
+   *
+   * Throws `OptionError` when there is no such pool now.
+   */
+  registerPool(name: string, target: RouteTarget): void {
+    checkRoute(target)
+    if (!this.poolStarted(name)) throw new OptionError('pool', 'the name of a pool that runs', name)
+    this.routes.register(name, target)
+  }
+
+  /** Takes a registration out. Returns whether it was there. */
+  unregisterPool(target: RouteTarget): boolean {
+    checkRoute(target)
+    return this.routes.unregister(target)
+  }
+
+  /** The pool that runs this function when its call names none. */
+  lookupPool(module: string, fn: string): string {
+    return this.routes.lookup(module, fn)
+  }
+
+  /** All registrations. */
+  listPoolRegistrations(): PoolRegistration[] {
+    return this.routes.list()
+  }
+
+  /**
+   * Starts a pool under the tree's root supervisor and resolves when it is ready. Rejects with `OptionError`, with `StartError`, or with
+   * `SupervisorError` when there is a pool or another child of this name.
+   */
+  async startPool(name: string, options: PoolOptions = {}): Promise<PoolRef> {
+    await this.#supervisor.startChild(pool(name, options))
+    return this.pool(name)
+  }
+
+  /**
+   * Stops a pool, however it was started, with its registrations; its calls end with `PoolStoppedError`. Rejects with
+   * `SupervisorError` (`not_found`) when the tree's root supervisor has no such child.
+   */
+  async stopPool(name: string): Promise<void> {
+    if (!this.poolStarted(name)) throw new SupervisorError('not_found', `there is no pool "${name}"`)
+    await this.#supervisor.terminateChild(name)
+    this.routes.unregisterPool(name)
+    await this.#supervisor.deleteChild(name)
+  }
+
+  /** Whether a pool of this name runs. */
+  poolStarted(name: string): boolean {
+    return this.pool(name).running
+  }
+
+  /** How many workers a pool keeps. Throws `PoolStoppedError` when the pool is not there. */
+  numContexts(name: string = DEFAULT_POOL): number {
+    return this.pool(name).stats().size
+  }
+
   #route<T>(
+    module: string,
+    fn: string,
     options: ClientCallOptions | undefined,
     use: (pool: PoolRef, options: CallOptions | undefined) => Promise<T>,
   ): Promise<T> {
-    if (options === undefined) return use(this.pool('default'), undefined)
+    if (options === undefined) return use(this.pool(this.routes.lookup(module, fn)), undefined)
     try {
-      const { pool = 'default', ...rest } = resolveOptions(options, table, {})
-      return use(this.pool(pool), rest)
+      const { pool: name, ...rest } = resolveOptions(options, table, {})
+      return use(this.pool(name ?? this.routes.lookup(module, fn)), rest)
     } catch (error) {
       return Promise.reject(error)
     }
   }
+}
+
+function checkRoute(target: RouteTarget): void {
+  const ok =
+    Array.isArray(target) && target.length === 2 ? target.every(checks.string.ok) : checks.string.ok(target)
+  if (!ok) throw new OptionError('target', 'a module, or a pair of a module and a function', target)
 }
