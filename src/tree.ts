@@ -122,7 +122,7 @@ export class Tree {
    * Sends an actor, given by its ref or its name, an event and resolves with its answer; see `ask`. Rejects with an
    * `ExitError` with `noproc`, at once, when there is no actor of this name.
    */
-  ask<Answer = unknown>(name: string, event: AnyEventObject, options?: AskOptions): Promise<Answer>
+  ask<Answer = unknown>(name: ActorName, event: AnyEventObject, options?: AskOptions): Promise<Answer>
   ask<Answer = NotGiven>(
     ref: [Answer] extends [NotGiven] ? never : AnyActorRef | undefined,
     event: AnyEventObject,
@@ -134,10 +134,16 @@ export class Tree {
     options?: AskOptions,
   ): Promise<AnswerOf<Event, Type>>
   ask(refOrName: unknown, event: EventObject, options?: AskOptions): Promise<unknown> {
-    if (typeof refOrName !== 'string') return ask(refOrName as ActorOf<EventObject>, event, options)
-    const ref = this.whereis(refOrName)
-    if (ref !== undefined) return ask(ref, event, options)
-    return Promise.reject(new ExitError('noproc', `there is no actor "${refOrName}"`))
+    if (typeof refOrName !== 'string' && !(refOrName instanceof Via)) {
+      return ask(refOrName as ActorOf<EventObject>, event, options)
+    }
+    try {
+      const ref = this.whereis(refOrName)
+      if (ref !== undefined) return ask(ref, event, options)
+      return Promise.reject(new ExitError('noproc', `there is no actor "${formatName(refOrName)}"`))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** A handle to the supervisor of this name, or to the tree's own without one. It outlives restarts. */

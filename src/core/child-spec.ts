@@ -1,5 +1,6 @@
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, InputFrom } from 'xstate'
 import { describe, SupervisorError } from './errors.ts'
+import { type ActorName, nameCheck } from './name.ts'
 import type { TreeServices } from './services.ts'
 
 /** Which ends of a child lead to a restart: any, abnormal ones, none. */
@@ -46,8 +47,8 @@ export interface ChildSpec {
   readonly type?: 'worker' | 'supervisor' | undefined
   /** Whether its end counts for `autoShutdown`. Default false. */
   readonly significant?: boolean | undefined
-  /** The name under which the tree's registry knows the actor. Default: none. */
-  readonly name?: string | undefined
+  /** The name by which the actor is found: a string, or `via` of a registry of the tree's. Default: none. */
+  readonly name?: ActorName | undefined
   /** Whether a child that is listed (see {@link StartContext.listed}) and has no `name` takes its id for one. Default false. */
   readonly namedWhenListed?: boolean | undefined
 }
@@ -75,7 +76,7 @@ export interface ResolvedChildSpec {
   readonly shutdown: Shutdown
   readonly type: 'worker' | 'supervisor'
   readonly significant: boolean
-  readonly name: string | undefined
+  readonly name: ActorName | undefined
   readonly namedWhenListed: boolean
 }
 
@@ -103,9 +104,7 @@ export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
   if (significant && restart === 'permanent') {
     throw invalidField(id, 'significant', 'false for a permanent child', significant)
   }
-  if (name !== undefined && (typeof name !== 'string' || name === '')) {
-    throw invalidField(id, 'name', 'a non-empty string', name)
-  }
+  if (name !== undefined && !nameCheck.ok(name)) throw invalidField(id, 'name', nameCheck.expected, name)
   return {
     id,
     start,

@@ -36,8 +36,11 @@ export type ErrorCode =
   | RegistryErrorCode
   | SupervisorErrorCode
 
-/** Why a registry refused. */
-export type RegistryErrorCode = 'already_registered' | 'not_registered'
+/**
+ * Why a registry refused: the key is taken, the actor has no such entry, or what was asked for means something only
+ * where keys are unique.
+ */
+export type RegistryErrorCode = 'already_registered' | 'not_registered' | 'not_unique'
 
 /** Why a supervisor refused; the words are OTP's. */
 export type SupervisorErrorCode =

@@ -2,15 +2,21 @@ import type { AnyActorRef } from 'xstate'
 import type { Clock } from './clock.ts'
 import type { TreeEmitter } from './events.ts'
 import type { ExitReason } from './exit-reason.ts'
+import type { ActorName } from './name.ts'
 
-/** Unique names of live actors: what the lower floors need of the tree's registry. */
+/** Unique names of live actors, in the tree's own registry or (`via`) in another: what the lower floors need of them. */
 export interface NameRegistry {
-  /** Throws `already_registered`, with the live ref, when the name is taken by another live actor. */
-  register(name: string, ref: AnyActorRef): void
+  /** Throws what {@link register} would throw for any actor that lives. */
+  assertFree(name: ActorName): void
+  /**
+   * Throws `already_registered`, with the live ref, when the name is taken by a live actor, also by this one; `noproc` when
+   * the registry of a `via` is not there, `not_unique` when its keys are not unique.
+   */
+  register(name: ActorName, ref: AnyActorRef): void
   /** Does nothing unless this actor has the name. */
-  unregister(name: string, ref: AnyActorRef): void
-  whereis(name: string): AnyActorRef | undefined
-  /** A name of this actor; undefined when it has none. */
+  unregister(name: ActorName, ref: AnyActorRef): void
+  whereis(name: ActorName): AnyActorRef | undefined
+  /** A name of this actor as text; undefined when it has none. */
   nameOf(ref: AnyActorRef): string | undefined
 }
 
@@ -18,6 +24,8 @@ export interface NameRegistry {
 export interface ExitWatch {
   /** Whether the actor can still do something. One that was made and not started counts: it may still be. */
   isAlive(ref: AnyActorRef): boolean
+  /** Why the actor ended; undefined while it lives. */
+  exitReasonOf(ref: AnyActorRef): ExitReason | undefined
   /**
    * Tells once, with the reason, that the actor ended; `noproc`, in a microtask, for one that is dead already.
    *

@@ -4,6 +4,7 @@ import { isAlive } from '../actors/lifecycle.ts'
 import type { StartContext } from '../core/child-spec.ts'
 import { describe, ExitError, StartError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
+import type { ActorName } from '../core/name.ts'
 import type { TreeServices } from '../core/services.ts'
 import type { Child, PendingStart } from './children.ts'
 
@@ -35,10 +36,12 @@ export class Attempt implements StartContext, PendingStart {
       const { id } = child.spec
       if (!this.#open)
         throw new StartError(id, 'refused', 'its start is over, or nobody waits for it any more')
+      const name = this.spawned.length === 0 ? this.#name : undefined
+      // Nothing of an actor that cannot have its name may run.
+      if (name !== undefined) services.names.assertFree(name)
       const ref = family.spawn(logic, child, { id: options?.id ?? id, input: options?.input })
       const actor = ref as unknown as AnyActorRef
-      const name = this.#name
-      if (name !== undefined && this.spawned.length === 0 && isAlive(actor)) {
+      if (name !== undefined && isAlive(actor)) {
         try {
           services.names.register(name, actor)
         } catch (error) {
@@ -57,7 +60,7 @@ export class Attempt implements StartContext, PendingStart {
     return this.#controller.signal
   }
 
-  get #name(): string | undefined {
+  get #name(): ActorName | undefined {
     const { name, namedWhenListed, id } = this.#child.spec
     return name ?? (namedWhenListed && this.listed ? id : undefined)
   }

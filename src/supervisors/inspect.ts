@@ -1,17 +1,20 @@
 import type { AnyActorRef, StateValue } from 'xstate'
+import { formatName } from '../core/name.ts'
 import type { TreeNode, TreeServices } from '../core/services.ts'
 import type { Child } from './children.ts'
 
 /** One child, with what is below it, as `inspect()` shows it. */
 export function childNode(child: Child, services: TreeServices): TreeNode {
-  const { id, type } = child.spec
+  const { id, type, name } = child.spec
   const { ref } = child
   if (ref !== undefined && child.state !== 'restarting' && child.state !== 'starting') {
     return actorNode(ref, id, type, services)
   }
   const starting = child.attempt?.spawned[0]
-  if (starting === undefined)
-    return { id, name: child.spec.name, type, state: child.state, details: {}, children: [] }
+  if (starting === undefined) {
+    const text = name === undefined ? undefined : formatName(name)
+    return { id, name: text, type, state: child.state, details: {}, children: [] }
+  }
   return actorNode(starting, id, type, services)
 }
 

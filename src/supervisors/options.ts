@@ -1,4 +1,6 @@
 import type { ChildSpec, ChildSpecOptions } from '../core/child-spec.ts'
+import { OptionError } from '../core/errors.ts'
+import { nameCheck } from '../core/name.ts'
 import { type CheckTable, checkOptions, checks } from '../core/options.ts'
 import { type Backoff, type BackoffOptions, resolveBackoff } from './backoff.ts'
 import { CountEveryRestart, type RestartPolicy } from './restart-policy.ts'
@@ -34,7 +36,17 @@ export interface DynamicSupervisorOptions extends RestartOptions {
   readonly extraArguments?: readonly unknown[] | undefined
 }
 
-/** What both kinds share, checked and with defaults. */
+/** Options of a supervisor whose children are all alike. */
+export interface PartitionSupervisorOptions extends RestartOptions {
+  /** How many children it starts. Default: as many as the machine has processors to run on. */
+  readonly partitions?: number | undefined
+  /** Each child, or a function that gives the child of a partition, 0 and up. The id in it is not used. */
+  readonly child: ChildSpec | ((partition: number) => ChildSpec)
+  /** Which partitions are restarted with a failed one. Default `one_for_one`. */
+  readonly strategy?: Strategy | undefined
+}
+
+/** What all kinds share, checked and with defaults. */
 export interface ResolvedRestartOptions {
   readonly maxRestarts: number
   readonly maxSeconds: number
@@ -53,7 +65,7 @@ const specChecks: CheckTable<ChildSpecOptions> = {
   shutdown: checks.either(checks.milliseconds, checks.oneOf('brutal_kill', 'infinity')),
   type: checks.oneOf('worker', 'supervisor'),
   significant: checks.boolean,
-  name: checks.string,
+  name: nameCheck,
 }
 
 const staticChecks: CheckTable<SupervisorOptions & ChildSpecOptions> = {
@@ -69,6 +81,14 @@ const dynamicChecks: CheckTable<DynamicSupervisorOptions & ChildSpecOptions> = {
   ...specChecks,
   maxChildren: checks.limit,
   extraArguments: checks.array,
+}
+
+const partitionChecks: CheckTable<PartitionSupervisorOptions & ChildSpecOptions> = {
+  ...restartChecks,
+  ...specChecks,
+  strategy: staticChecks.strategy,
+  partitions: checks.positive,
+  child: { expected: 'a child spec, or a function that gives one', ok: isSpecOrFunction },
 }
 
 const actorChecks: CheckTable<ChildSpecOptions & { readonly input?: unknown }> = {
@@ -88,12 +108,28 @@ export function checkDynamicOptions(options: DynamicSupervisorOptions & ChildSpe
   checkBackoff(options, id)
 }
 
+/** Checks the options of a partition supervisor. Throws an `OptionError`. */
+export function checkPartitionOptions(
+  options: PartitionSupervisorOptions & ChildSpecOptions,
+  id: string,
+): void {
+  const prefix = `partition supervisor "${id}": `
+  checkOptions(options, partitionChecks, prefix)
+  if (options.child === undefined)
+    throw new OptionError(`${prefix}child`, partitionChecks.child.expected, undefined)
+  checkBackoff(options, id)
+}
+
 /** Checks the options of an actor's builder. Throws an `OptionError`. */
 export function checkActorOptions(
   options: ChildSpecOptions & { readonly input?: unknown },
   id: string,
 ): void {
   checkOptions(options, actorChecks, `actor "${id}": `)
+}
+
+function isSpecOrFunction(value: unknown): boolean {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null && !Array.isArray(value))
 }
 
 function checkBackoff({ backoff }: RestartOptions, id: string): void {

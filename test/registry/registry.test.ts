@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createActor } from 'xstate'
-import { isAlive, watchExit } from '../../src/actors/lifecycle.ts'
-import { ExitError, RegistryError } from '../../src/core/errors.ts'
+import { exitReasonOf, isAlive, watchExit } from '../../src/actors/lifecycle.ts'
+import { ExitError } from '../../src/core/errors.ts'
 import { Entries } from '../../src/registry/entries.ts'
 import { registry } from '../../src/registry/registry.ts'
 import { actor } from '../../src/supervisors/actor.ts'
@@ -100,12 +100,9 @@ describe.each(['unique', 'duplicate'] as const)('a registry of %s keys', (keys) 
     ])
   })
 
-  it('changes a value, and dispatches to owners', async () => {
-    const { r, a, b } = await withRegistry(keys)
+  it('dispatches to owners', async () => {
+    const { r, a } = await withRegistry(keys)
     r.register('key', a, 1)
-    expect(r.updateValue<number>('key', (n) => n + 1, a)).toBe(2)
-    expect(r.lookup('key')).toEqual([{ ref: a, value: 2 }])
-    expect(() => r.updateValue('key', (n) => n, b)).toThrow(RegistryError)
     const reached: unknown[] = []
     r.dispatch('key', (entries) => reached.push(...entries.map(({ ref }) => ref)))
     r.dispatch('nobody', () => reached.push('nobody'))
@@ -140,11 +137,16 @@ describe('a unique key', () => {
   it('can be taken over from an owner that is dead before anybody has cleaned up', () => {
     const told: (() => void)[] = []
     const alive = new Set<unknown>()
-    const entries = new Entries('unique', {
-      isAlive: (ref) => alive.has(ref),
-      watchExit: (_ref, callback) => {
-        told.push(() => callback('killed'))
-        return () => {}
+    const entries = new Entries({
+      id: 'r',
+      keys: 'unique',
+      exits: {
+        isAlive: (ref) => alive.has(ref),
+        exitReasonOf: (ref) => (alive.has(ref) ? undefined : 'killed'),
+        watchExit: (_ref, callback) => {
+          told.push(() => callback('killed'))
+          return () => {}
+        },
       },
     })
     const [a, b] = [createActor(probe), createActor(probe)]
@@ -205,7 +207,7 @@ describe('the names of a tree', () => {
 
 describe('ten thousand owners', () => {
   it('go at the price of their own entries', async () => {
-    const entries = new Entries('unique', { isAlive, watchExit })
+    const entries = new Entries({ id: 'r', keys: 'unique', exits: { isAlive, exitReasonOf, watchExit } })
     const actors = Array.from({ length: 10_000 }, () => createActor(probe).start())
     actors.forEach((ref, at) => {
       entries.register(at, ref)
