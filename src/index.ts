@@ -23,7 +23,9 @@ export type {
   StartContext,
   StartResult,
 } from './core/child-spec.ts'
+export { ChildSpecError, type ChildSpecProblem } from './core/child-spec.ts'
 export type { Clock } from './core/clock.ts'
+export { formatCrashReport } from './core/crash-report.ts'
 export {
   AbortError,
   type ErrorCode,
@@ -52,6 +54,7 @@ export type {
   ChildEvent,
   ChildExited,
   ChildRestarting,
+  CrashReport,
   LogEvent,
   PoolEvent,
   SupervisorEscalated,
@@ -74,7 +77,13 @@ export type { RegistryQuery, SelectedEntry } from './registry/select.ts'
 export { actor } from './supervisors/actor.ts'
 export type { BackoffOptions } from './supervisors/backoff.ts'
 export { dynamicSupervisor } from './supervisors/dynamic-supervisor.ts'
-export type { DynamicSupervisorOptions, SupervisorOptions } from './supervisors/options.ts'
+export type {
+  DynamicSupervisorOptions,
+  PartitionSupervisorOptions,
+  SupervisorOptions,
+} from './supervisors/options.ts'
+export { partitionSupervisor } from './supervisors/partition-supervisor.ts'
+export { PartitionSupervisorRef } from './supervisors/partition-supervisor-ref.ts'
 export { supervisor } from './supervisors/supervisor.ts'
 export { SupervisorRef } from './supervisors/supervisor-ref.ts'
 export { type StopOptions, startTree, Tree, type TreeOptions } from './tree.ts'

@@ -6,8 +6,9 @@ import { createRootFamily, type RootFamily } from './actors/system.ts'
 import type { PoolRef } from './client/pool-ref.ts'
 import { PythonClient } from './client/python-client.ts'
 import { type Clock, systemClock } from './core/clock.ts'
+import { formatCrashReport } from './core/crash-report.ts'
 import { ExitError, StartError } from './core/errors.ts'
-import type { TreeEvents } from './core/events.ts'
+import type { CrashReport, TreeEvents } from './core/events.ts'
 import type { ExitReason } from './core/exit-reason.ts'
 import { type ActorName, formatName, Via } from './core/name.ts'
 import { checkOptions, checks } from './core/options.ts'
@@ -17,6 +18,7 @@ import { Names } from './registry/names.ts'
 import { RegistryRef } from './registry/registry-ref.ts'
 import { actorNode } from './supervisors/inspect.ts'
 import type { SupervisorOptions } from './supervisors/options.ts'
+import { PartitionSupervisorRef } from './supervisors/partition-supervisor-ref.ts'
 import { supervisor } from './supervisors/supervisor.ts'
 import { SupervisorRef } from './supervisors/supervisor-ref.ts'
 import { formatTree } from './tree/format.ts'
@@ -28,6 +30,11 @@ export interface TreeOptions extends SupervisorOptions {
   readonly handleSignals?: boolean | undefined
   /** Time, for tests. Default the machine's own. */
   readonly clock?: Clock | undefined
+  /**
+   * Gets each crash report as text, and as it is; `true` writes the text to stderr, as OTP does. Default: nothing is written,
+   * since what a library writes by itself is in the way of its users' own logs.
+   */
+  readonly logger?: boolean | ((text: string, report: CrashReport) => void) | undefined
 }
 
 /** How a tree is stopped. */
@@ -53,7 +60,7 @@ export class Tree {
 
   /** @internal Use {@link startTree}. */
   constructor(options: TreeOptions) {
-    const { handleSignals = false, clock = systemClock, ...rest } = options
+    const { handleSignals = false, clock = systemClock, logger = false, ...rest } = options
     const spec = supervisor('tree', rest)
     const guard = createGuard()
     const exits = { isAlive, exitReasonOf, watchExit }
@@ -85,6 +92,10 @@ export class Tree {
         () => this.stop(),
         () => void guard.close(),
       )
+    }
+    if (logger !== false) {
+      const log = logger === true ? (text: string) => console.error(text) : logger
+      this.on('crash.report', (report) => log(formatCrashReport(report), report))
     }
     this.#started = spec.start({
       spawn: <Logic extends AnyActorLogic>(logic: Logic) => {
@@ -150,6 +161,11 @@ export class Tree {
   supervisor(name?: ActorName): SupervisorRef {
     if (name === undefined) return new SupervisorRef('tree', () => this.#supervisor)
     return new SupervisorRef(formatName(name), () => this.whereis(name))
+  }
+
+  /** A handle to the partition supervisor of this name. It outlives restarts. */
+  partitions(name: ActorName): PartitionSupervisorRef {
+    return new PartitionSupervisorRef(formatName(name), () => this.whereis(name))
   }
 
   /** A handle to the pool of this name. It outlives restarts. */
@@ -237,9 +253,18 @@ export class Tree {
  * reverse order; OptionError or SupervisorError (`invalid_child_spec`) when the options are not what they must be
  */
 export async function startTree(options: TreeOptions = {}): Promise<Tree> {
-  const { handleSignals, clock, ...rest } = options
-  checkOptions({ handleSignals, clock }, { handleSignals: checks.boolean, clock: checks.object }, 'tree: ')
-  const tree = new Tree({ ...rest, handleSignals, clock })
+  const { handleSignals, clock, logger, ...rest } = options
+  const own = { handleSignals, clock, logger }
+  checkOptions(
+    own,
+    {
+      handleSignals: checks.boolean,
+      clock: checks.object,
+      logger: checks.either(checks.boolean, checks.fn),
+    },
+    'tree: ',
+  )
+  const tree = new Tree({ ...rest, ...own })
   await tree.ready()
   return tree
 }

@@ -80,31 +80,68 @@ export interface ResolvedChildSpec {
   readonly namedWhenListed: boolean
 }
 
-/** Checks a spec and fills in its defaults. Throws `invalid_child_spec`, with the field, what was expected and what came. */
+/** Which rule a child spec broke, in OTP's words where it has them. */
+export type ChildSpecProblem =
+  | 'invalid_child_spec'
+  | 'missing_id'
+  | 'invalid_id'
+  | 'duplicate_child_name'
+  | 'missing_start'
+  | 'invalid_start'
+  | 'invalid_restart_type'
+  | 'invalid_shutdown'
+  | 'invalid_child_type'
+  | 'invalid_significant'
+  | 'bad_combination'
+  | 'invalid_name'
+
+/** A child spec is not what it must be: a {@link SupervisorError} with code `invalid_child_spec` that says which rule it broke. */
+export class ChildSpecError extends SupervisorError {
+  /** Stable across releases, and finer than `code`. */
+  readonly detail: ChildSpecProblem
+
+  constructor(detail: ChildSpecProblem, message: string) {
+    super('invalid_child_spec', message)
+    this.detail = detail
+  }
+}
+
+/** Checks a spec and fills in its defaults. Throws a {@link ChildSpecError} with the field, what was expected and what came. */
 export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
-  if (typeof spec !== 'object' || spec === null) throw invalid('a child spec', 'an object', spec)
+  if (typeof spec !== 'object' || spec === null) {
+    throw invalid('invalid_child_spec', 'a child spec', 'an object', spec)
+  }
   const { id, start, restart = 'permanent', type = 'worker', significant = false, name } = spec
   const { shutdown = type === 'supervisor' ? 'infinity' : 5_000, namedWhenListed = false } = spec
-  if (typeof id !== 'string' || id === '') throw invalid('"id" of a child spec', 'a non-empty string', id)
-  if (typeof start !== 'function') throw invalidField(id, 'start', 'a function', start)
+  if (typeof id !== 'string' || id === '') {
+    throw invalid(missing(id, 'id'), '"id" of a child spec', 'a non-empty string', id)
+  }
+  if (typeof start !== 'function')
+    throw invalidField(missing(start, 'start'), id, 'start', 'a function', start)
   if (restart !== 'permanent' && restart !== 'transient' && restart !== 'temporary') {
-    throw invalidField(id, 'restart', '"permanent", "transient" or "temporary"', restart)
+    const expected = '"permanent", "transient" or "temporary"'
+    throw invalidField('invalid_restart_type', id, 'restart', expected, restart)
   }
   if (type !== 'worker' && type !== 'supervisor') {
-    throw invalidField(id, 'type', '"worker" or "supervisor"', type)
+    throw invalidField('invalid_child_type', id, 'type', '"worker" or "supervisor"', type)
   }
   if (
     shutdown !== 'brutal_kill' &&
     shutdown !== 'infinity' &&
     !(typeof shutdown === 'number' && shutdown >= 0)
   ) {
-    throw invalidField(id, 'shutdown', 'milliseconds, "brutal_kill" or "infinity"', shutdown)
+    const expected = 'milliseconds, "brutal_kill" or "infinity"'
+    throw invalidField('invalid_shutdown', id, 'shutdown', expected, shutdown)
   }
-  if (typeof significant !== 'boolean') throw invalidField(id, 'significant', 'true or false', significant)
+  if (typeof significant !== 'boolean') {
+    throw invalidField('invalid_significant', id, 'significant', 'true or false', significant)
+  }
   if (significant && restart === 'permanent') {
-    throw invalidField(id, 'significant', 'false for a permanent child', significant)
+    throw invalidField('bad_combination', id, 'significant', 'false for a permanent child', significant)
   }
-  if (name !== undefined && !nameCheck.ok(name)) throw invalidField(id, 'name', nameCheck.expected, name)
+  if (name !== undefined && !nameCheck.ok(name)) {
+    throw invalidField('invalid_name', id, 'name', nameCheck.expected, name)
+  }
   return {
     id,
     start,
@@ -117,10 +154,20 @@ export function resolveChildSpec(spec: ChildSpec): ResolvedChildSpec {
   }
 }
 
-function invalidField(id: string, field: string, expected: string, got: unknown): SupervisorError {
-  return invalid(`"${field}" of child "${id}"`, expected, got)
+function missing(value: unknown, field: 'id' | 'start'): ChildSpecProblem {
+  return `${value === undefined ? 'missing' : 'invalid'}_${field}`
 }
 
-function invalid(what: string, expected: string, got: unknown): SupervisorError {
-  return new SupervisorError('invalid_child_spec', `expected ${expected} for ${what}, got ${describe(got)}`)
+function invalidField(
+  detail: ChildSpecProblem,
+  id: string,
+  field: string,
+  expected: string,
+  got: unknown,
+): ChildSpecError {
+  return invalid(detail, `"${field}" of child "${id}"`, expected, got)
+}
+
+function invalid(detail: ChildSpecProblem, what: string, expected: string, got: unknown): ChildSpecError {
+  return new ChildSpecError(detail, `expected ${expected} for ${what}, got ${describe(got)}`)
 }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'eventemitter3'
 import type { AnyActorRef } from 'xstate'
+import type { RestartType } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 
 interface Timed {
@@ -23,25 +24,43 @@ export interface ChildExited extends ChildEvent {
   readonly reason: ExitReason
 }
 
-/** A crash report: emitted before the restart, so that it is there even if the restart goes wrong. */
-export interface ChildRestarting extends ChildExited {
+/**
+ * A crash report: a child ended and is restarted, or ended as it should not have. Emitted before anything is done about
+ * it, so that it is there even if that goes wrong. `formatCrashReport` makes text of it.
+ */
+export interface CrashReport extends ChildExited {
+  /**
+   * What went wrong, in OTP's words: the child ended (`child_terminated`), a restart of it failed (`start_error`), or it
+   * was told to stop and did not do so in peace or in time (`shutdown_error`).
+   */
+  readonly context: 'child_terminated' | 'start_error' | 'shutdown_error'
+  readonly restartType: RestartType
+  /** The error's stack with those of its causes; undefined when the reason is no error. */
+  readonly stack: string | undefined
+  /** What Python printed of the exception, where the error or one of its causes is one. */
+  readonly traceback: string | undefined
   /** Restarts within the window, this one included. */
   readonly restarts: number
   /** Restarts allowed within the window. */
   readonly maxRestarts: number
-  /** Milliseconds until the restart. */
+  /** The length of the window, in seconds. */
+  readonly maxSeconds: number
+  /** What happens next: it is restarted, the supervisor gives up (its own supervisor decides), or nothing. */
+  readonly next: 'restart' | 'give_up' | 'nothing'
+  /** Milliseconds until the restart; 0 is the next turn of the event loop. */
   readonly delay: number
+  /** The ids of the siblings that are restarted with it, in start order. */
+  readonly siblings: readonly string[]
 }
 
-/** A supervisor gives up: it ends with reason `shutdown`, and its own supervisor decides. */
-export interface SupervisorEscalated extends Timed {
-  /** The id of the supervisor that gives up. */
-  readonly supervisor: string
-  /** The child whose restart was one too many. */
-  readonly id: string
-  /** Why that child ended. */
-  readonly reason: ExitReason
-}
+/** The crash report of a child that is restarted. */
+export type ChildRestarting = CrashReport
+
+/**
+ * A supervisor gives up: it ends with reason `shutdown`, and its own supervisor decides. The crash report is of the child
+ * whose restart was one too many.
+ */
+export type SupervisorEscalated = CrashReport
 
 /** The whole tree has stopped: it was told to (`shutdown`), or its root supervisor gave up or failed. */
 export interface TreeStopped extends Timed {
@@ -109,6 +128,8 @@ export interface TreeEvents {
   /** A child has started, for the first time or again. */
   'child.started': [ChildEvent]
   'child.exited': [ChildExited]
+  /** Every crash report: those of the two events below, and those of children that are not restarted. */
+  'crash.report': [CrashReport]
   'child.restarting': [ChildRestarting]
   'supervisor.escalated': [SupervisorEscalated]
   'tree.stopped': [TreeStopped]

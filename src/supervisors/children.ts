@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 import type { ResolvedChildSpec } from '../core/child-spec.ts'
+import { SupervisorError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import type { Plan } from './planner.ts'
 
@@ -126,4 +127,16 @@ export class Children {
 /** Whether the child has come up and not ended yet. */
 export function isUp(child: Child): boolean {
   return child.state === 'running' || child.state === 'stopping'
+}
+
+/** Why there can be no second child of this one's id. */
+export function alreadyThere(child: Child): SupervisorError {
+  const { id } = child.spec
+  if (child.state === 'stopped') {
+    return new SupervisorError(
+      'already_present',
+      `there is a child "${id}" that does not run: restart or delete it`,
+    )
+  }
+  return new SupervisorError('already_started', `there is a child "${id}" already`, { ref: child.ref })
 }

@@ -1,5 +1,11 @@
 import type { AnyActorScope } from 'xstate'
-import type { ChildSpec, ChildSpecOptions, ResolvedChildSpec, StartContext } from '../core/child-spec.ts'
+import {
+  type ChildSpec,
+  ChildSpecError,
+  type ChildSpecOptions,
+  type ResolvedChildSpec,
+  type StartContext,
+} from '../core/child-spec.ts'
 import { SupervisorError } from '../core/errors.ts'
 import type { Child } from './children.ts'
 import { type SupervisorActorRef, supervisorLogic } from './logic.ts'
@@ -30,8 +36,8 @@ class DynamicSupervision extends Supervision {
 
   protected admit(spec: ResolvedChildSpec): void {
     if (spec.significant) {
-      throw new SupervisorError(
-        'invalid_child_spec',
+      throw new ChildSpecError(
+        'invalid_significant',
         `child "${spec.id}" is significant, which means nothing under a dynamic supervisor`,
       )
     }
@@ -48,6 +54,10 @@ class DynamicSupervision extends Supervision {
 
   protected restart(child: Child, delay: number): void {
     this.restartOne(child, delay)
+  }
+
+  protected concernedBy(child: Child): readonly Child[] {
+    return [child]
   }
 
   protected stopAll(done: () => void): void {

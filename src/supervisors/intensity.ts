@@ -1,7 +1,7 @@
 /** Restarts within a sliding window: more than `maxRestarts` in any `maxSeconds` are too many. */
 export class Intensity {
   readonly maxRestarts: number
-  readonly #window: number
+  readonly maxSeconds: number
   #times: number[] = []
 
   /**
@@ -10,7 +10,7 @@ export class Intensity {
    */
   constructor(maxRestarts: number, maxSeconds: number) {
     this.maxRestarts = maxRestarts
-    this.#window = maxSeconds * 1_000
+    this.maxSeconds = maxSeconds
   }
 
   /**
@@ -27,7 +27,7 @@ export class Intensity {
 
   /** Restarts within the window that ends now; one that is exactly as old as the window is long still counts. */
   count(now: number): number {
-    const oldest = now - this.#window
+    const oldest = now - this.maxSeconds * 1_000
     const first = this.#times.findIndex((time) => time >= oldest)
     this.#times = first < 0 ? [] : first === 0 ? this.#times : this.#times.slice(first)
     return this.#times.length

@@ -1,18 +1,22 @@
 import type { AnyActorRef, AnyActorScope } from 'xstate'
 import { Family } from '../actors/family.ts'
-import { type ChildSpec, type ResolvedChildSpec, resolveChildSpec } from '../core/child-spec.ts'
+import {
+  type ChildSpec,
+  ChildSpecError,
+  type ResolvedChildSpec,
+  resolveChildSpec,
+} from '../core/child-spec.ts'
 import type { Clock } from '../core/clock.ts'
 import { SupervisorError } from '../core/errors.ts'
-import type { ExitReason } from '../core/exit-reason.ts'
+import { type ExitReason, isAbnormal } from '../core/exit-reason.ts'
 import type { ActorDetails, TreeServices } from '../core/services.ts'
-import { type Child, type ChildCounts, type ChildInfo, Children, newChild } from './children.ts'
+import { alreadyThere, type Child, type ChildCounts, type ChildInfo, Children, newChild } from './children.ts'
 import { childNode } from './inspect.ts'
-import { Intensity } from './intensity.ts'
 import type { SupervisorEvent } from './machine.ts'
 import type { ResolvedRestartOptions } from './options.ts'
 import { Planner } from './planner.ts'
-import { Reports } from './reports.ts'
-import { isRestarted, type RestartPolicy } from './restart-policy.ts'
+import { isRestarted } from './restart-policy.ts'
+import { type Failure, Restarts } from './restarts.ts'
 import { stopTogether } from './shutdown.ts'
 import { type Started, Starts } from './starts.ts'
 import type { Strategy } from './strategies.ts'
@@ -36,13 +40,11 @@ export abstract class Supervision {
   readonly listed: boolean
   protected readonly self: AnyActorRef
   protected readonly children = new Children()
-  protected readonly reports: Reports
+  protected readonly restarts: Restarts
   protected readonly planner: Planner
   protected readonly starts: Starts
   /** It stops, or has stopped: nothing is started or restarted any more. */
   protected closing = false
-  readonly #intensity: Intensity
-  readonly #policy: RestartPolicy
 
   constructor(scope: AnyActorScope, options: SupervisionOptions) {
     this.id = options.id
@@ -50,17 +52,15 @@ export abstract class Supervision {
     this.listed = options.listed
     this.self = scope.self
     this.family = new Family(scope, (child, ref, reason) => this.#onExit(child, ref, reason))
-    this.reports = new Reports(options.id, options.services)
+    this.restarts = new Restarts(options.id, options.services, options)
     this.planner = new Planner(options.services.clock)
     this.starts = new Starts({
       family: this.family,
       services: options.services,
       planner: this.planner,
-      reports: this.reports,
+      reports: this.restarts.reports,
       onExit: (child, ref, reason) => this.#onExit(child, ref, reason),
     })
-    this.#intensity = new Intensity(options.maxRestarts, options.maxSeconds)
-    this.#policy = options.policy()
     options.services.details.set(scope.self, () => this.#details())
   }
 
@@ -75,6 +75,8 @@ export abstract class Supervision {
   protected abstract retire(child: Child, ended: 'by_itself' | 'terminated' | 'ignored'): void
   /** Restarts the child, and whom its failure concerns, after so many milliseconds. */
   protected abstract restart(child: Child, delay: number): void
+  /** Those that are restarted when this child fails. */
+  protected abstract concernedBy(child: Child): readonly Child[]
   /** Stops all children, as this kind does it. */
   protected abstract stopAll(done: () => void): void
 
@@ -107,7 +109,7 @@ export abstract class Supervision {
       throw error
     }
     stopTogether(this.starts, [child], () => this.#remove(child))
-    throw new SupervisorError('invalid_child_spec', `the start function of child "${spec.id}" gave a promise`)
+    throw new ChildSpecError('invalid_start', `the start function of child "${spec.id}" gave a promise`)
   }
 
   /** Stops a child, with the time that its spec gives it, and resolves when it has. */
@@ -183,7 +185,7 @@ export abstract class Supervision {
 
   #remove(child: Child): void {
     this.children.delete(child)
-    this.#policy.forget?.(child.spec.id)
+    this.restarts.forget(child)
   }
 
   /** Takes a child out for good. */
@@ -205,55 +207,58 @@ export abstract class Supervision {
     const { extras } = child
     child.extras = undefined
     if (extras !== undefined) for (const extra of extras) this.family.kill(extra)
+    const { reports } = this.restarts
     if (child.up) {
       child.up = false
-      this.reports.exited(child, ref, reason)
+      reports.exited(child, ref, reason)
     }
     if (child.state === 'stopping' || this.closing) {
+      if (child.state === 'stopping' && isAbnormal(reason) && child.spec.shutdown !== 'brutal_kill') {
+        reports.crashed(child, { context: 'shutdown_error', next: 'nothing', ref, reason })
+      }
       child.state = 'stopped'
       const { waiters } = child
       child.waiters = undefined
       if (waiters !== undefined) for (const waiter of waiters) waiter()
       return
     }
-    this.exited(child, reason)
+    this.exited(child, ref, reason)
   }
 
   /** A child ended by itself. */
-  protected exited(child: Child, reason: ExitReason): void {
+  protected exited(child: Child, ref: AnyActorRef, reason: ExitReason): void {
     child.state = 'stopped'
-    if (isRestarted(child.spec.restart, reason)) this.failed(child, reason, true)
-    else this.retire(child, 'by_itself')
+    if (isRestarted(child.spec.restart, reason)) {
+      this.failed(child, { reason, ref, siblings: () => this.concernedBy(child) })
+      return
+    }
+    if (isAbnormal(reason)) {
+      this.restarts.reports.crashed(child, { context: 'child_terminated', next: 'nothing', ref, reason })
+    }
+    this.retire(child, 'by_itself')
   }
 
   /** A child must be restarted: it ended, or a restart of it failed. */
-  protected failed(child: Child, reason: ExitReason, started: boolean): void {
-    const now = this.clock.now()
-    const uptime = started ? now - child.startedAt : 0
-    const decision = this.#policy.onExit({ id: child.spec.id, reason, uptime, now, started })
-    const tooMany = decision.counts && !this.#intensity.add(now)
-    if (tooMany || decision.giveUp === true) {
-      this.giveUp(child, reason)
+  protected failed(child: Child, failure: Failure): void {
+    const delay = this.restarts.decide(child, failure)
+    if (delay === undefined) {
+      this.closing = true
+      child.state = 'stopped'
+      this.forget(child)
+      this.tell({ type: 'supervisor.gave_up' })
       return
     }
     child.state = 'restarting'
-    this.reports.restarting(child, reason, decision.delay, this.#intensity, now)
-    this.restart(child, decision.delay)
-  }
-
-  protected giveUp(child: Child, reason: ExitReason): void {
-    this.closing = true
-    child.state = 'stopped'
-    this.forget(child)
-    this.reports.escalated(child, reason)
-    this.tell({ type: 'supervisor.gave_up' })
+    this.restart(child, delay)
   }
 
   /** Plans the restart of one child. */
   protected restartOne(child: Child, delay: number): void {
     const kept = (ref: AnyActorRef | undefined): void => void this.#keep(child, ref)
     const failed = (error: unknown): void => {
-      if (child.state === 'restarting' && !this.closing) this.failed(child, { error }, false)
+      if (child.state === 'restarting' && !this.closing) {
+        this.failed(child, { reason: { error }, ref: undefined, siblings: () => [] })
+      }
     }
     child.retry = this.planner.later(delay, () => {
       child.retry = undefined
@@ -301,15 +306,4 @@ export abstract class Supervision {
       children: this.children.list().map((child) => childNode(child, this.services)),
     }
   }
-}
-
-function alreadyThere(child: Child): SupervisorError {
-  const { id } = child.spec
-  if (child.state === 'stopped') {
-    return new SupervisorError(
-      'already_present',
-      `there is a child "${id}" that does not run: restart or delete it`,
-    )
-  }
-  return new SupervisorError('already_started', `there is a child "${id}" already`, { ref: child.ref })
 }

@@ -32,7 +32,7 @@ export class SupervisorRef {
    * `StartError` of a start that failed.
    */
   async startChild<Spec extends ChildSpec>(spec: Spec): Promise<StartedRef<Spec>> {
-    return (await this.#supervision().startChild(spec)) as StartedRef<Spec>
+    return (await this.supervision().startChild(spec)) as StartedRef<Spec>
   }
 
   /**
@@ -41,7 +41,7 @@ export class SupervisorRef {
    * @internal
    */
   startChildNow<Spec extends ChildSpec>(spec: Spec): StartedRef<Spec> {
-    return this.#supervision().startChildNow(spec) as StartedRef<Spec>
+    return this.supervision().startChildNow(spec) as StartedRef<Spec>
   }
 
   /**
@@ -49,35 +49,36 @@ export class SupervisorRef {
    * does not, nor any supervisor a temporary one. Rejects with `not_found`.
    */
   async terminateChild(idOrRef: string | AnyActorRef): Promise<void> {
-    await this.#supervision().terminateChild(idOrRef)
+    await this.supervision().terminateChild(idOrRef)
   }
 
   /** Starts a child that is known and does not run. Rejects with `not_found`, `running`, `restarting`, or a `StartError`. */
   async restartChild(id: string): Promise<AnyActorRef | undefined> {
-    return this.#supervision().restartChild(id)
+    return this.supervision().restartChild(id)
   }
 
   /** Forgets a child that is known and does not run. Rejects with `not_found`, `running`, `restarting`. */
   async deleteChild(id: string): Promise<void> {
-    this.#supervision().deleteChild(id)
+    this.supervision().deleteChild(id)
   }
 
   /** All children, in start order. */
   async whichChildren(): Promise<ChildInfo[]> {
-    return this.#supervision().whichChildren()
+    return this.supervision().whichChildren()
   }
 
   /** How many children it knows, how many have a live actor, and how many are supervisors and workers. */
   async countChildren(): Promise<ChildCounts> {
-    return this.#supervision().countChildren()
+    return this.supervision().countChildren()
   }
 
   /** A child's spec with its defaults. Rejects with `not_found`. */
   async getChildSpec(id: string): Promise<ResolvedChildSpec> {
-    return this.#supervision().getChildSpec(id)
+    return this.supervision().getChildSpec(id)
   }
 
-  #supervision(): Supervision {
+  /** The supervision of the present actor. Throws `noproc` when there is none. */
+  protected supervision(): Supervision {
     const ref = this.#resolve()
     const supervision = ref === undefined ? undefined : supervisionOf(ref)
     if (ref !== undefined && supervision !== undefined && isAlive(ref)) return supervision

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { type ChildSpec, ChildSpecError } from '../../src/core/child-spec.ts'
 import { SupervisorError } from '../../src/core/errors.ts'
 import { actor } from '../../src/supervisors/actor.ts'
 import { dynamicSupervisor } from '../../src/supervisors/dynamic-supervisor.ts'
@@ -99,32 +100,73 @@ describe('a spec', () => {
   })
 
   it.each([
-    [{ id: '' }, 'expected a non-empty string for "id" of a child spec, got ""'],
-    [{ start: 1 }, 'expected a function for "start" of child "x", got 1'],
+    ['missing_id', { id: undefined }, 'expected a non-empty string for "id" of a child spec, got undefined'],
+    ['invalid_id', { id: '' }, 'expected a non-empty string for "id" of a child spec, got ""'],
+    ['missing_start', { start: undefined }, 'expected a function for "start" of child "x", got undefined'],
+    ['invalid_start', { start: 1 }, 'expected a function for "start" of child "x", got 1'],
     [
+      'invalid_restart_type',
       { restart: 'always' },
       'expected "permanent", "transient" or "temporary" for "restart" of child "x", got "always"',
     ],
     [
+      'invalid_shutdown',
       { shutdown: -1 },
       'expected milliseconds, "brutal_kill" or "infinity" for "shutdown" of child "x", got -1',
     ],
-    [{ type: 'thing' }, 'expected "worker" or "supervisor" for "type" of child "x", got "thing"'],
-    [{ significant: true }, 'expected false for a permanent child for "significant" of child "x", got true'],
-    [{ name: 5 }, 'expected a non-empty string for "name" of child "x", got 5'],
-  ])('that is wrong is refused with words: %o', async (wrong, message) => {
-    const t = await tree({ children: [dynamicSupervisor('d')] })
+    [
+      'invalid_shutdown',
+      { shutdown: Number.NaN },
+      'expected milliseconds, "brutal_kill" or "infinity" for "shutdown" of child "x", got NaN',
+    ],
+    [
+      'invalid_child_type',
+      { type: 'thing' },
+      'expected "worker" or "supervisor" for "type" of child "x", got "thing"',
+    ],
+    [
+      'invalid_significant',
+      { significant: 1 },
+      'expected true or false for "significant" of child "x", got 1',
+    ],
+    [
+      'bad_combination',
+      { significant: true },
+      'expected false for a permanent child for "significant" of child "x", got true',
+    ],
+    ['invalid_name', { name: 5 }, /^expected a non-empty string.* for "name" of child "x", got 5$/],
+  ])('that is wrong is refused with a word and a sentence: %s', async (detail, wrong, message) => {
+    const t = await tree({ children: [dynamicSupervisor('d'), supervisor('s')] })
     const spec = { id: 'x', start: () => 'ignore' as const, ...wrong } as never
-    await expect(t.supervisor('d').startChild(spec)).rejects.toMatchObject({
-      code: 'invalid_child_spec',
-      message,
-    })
+    const expected = { code: 'invalid_child_spec', detail, message: expect.stringMatching(message) }
+    for (const name of ['d', 's']) {
+      await expect(t.supervisor(name).startChild(spec)).rejects.toMatchObject(
+        typeof message === 'string' ? { ...expected, message } : expected,
+      )
+    }
+    expect(() => supervisor('list', { children: [spec] })).toThrow(ChildSpecError)
+  })
+
+  it('that is no object is refused, and so is one that means nothing where it stands', async () => {
+    const t = await tree({ children: [dynamicSupervisor('d'), supervisor('s')] })
+    const refused = async (name: string, spec: unknown) =>
+      t
+        .supervisor(name)
+        .startChild(spec as ChildSpec)
+        .then(
+          () => undefined,
+          (error: ChildSpecError) => error.detail,
+        )
+    const significant = actor('x', probe, { restart: 'transient', significant: true })
+    expect(await refused('d', null)).toBe('invalid_child_spec')
+    expect(await refused('d', significant)).toBe('invalid_significant')
+    expect(await refused('s', significant)).toBe('bad_combination')
   })
 
   it('may not have the id of another in one list', () => {
-    expect(() => supervisor('s', { children: [actor('a', probe), actor('a', probe)] })).toThrow(
-      'got "a" twice',
-    )
+    const twice = () => supervisor('s', { children: [actor('a', probe), actor('a', probe)] })
+    expect(twice).toThrow('got "a" twice')
+    expect(twice).toThrow(expect.objectContaining({ detail: 'duplicate_child_name' }))
   })
 })
 
