@@ -235,7 +235,7 @@ class PoolMembers {
       this.#id,
       cause.failure,
       `none of its workers could start: ${cause.message}`,
-      { cause },
+      cause.exit === undefined ? { cause } : { cause, exit: cause.exit },
     )
     this.#failed?.(error)
     this.#dispatcher.rejectWaiting(error)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -102,7 +103,7 @@ class PythonProcess implements Connection {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', page.fd],
     })
     this.#child = child
-    child.on('error', (error) => this.#fail(error))
+    child.on('error', (error) => this.#fail(spawnError(error, cwd)))
     if (child.pid === undefined) {
       this.#socketEnded = this.#stderrEnded = true
       return
@@ -300,6 +301,12 @@ function keepReadingAfterFailedWrites(socket: Socket): void {
 
 function ignoreStreamError(): void {
   // EPIPE and ECONNRESET say what `close` and `exit` say better, and those follow.
+}
+
+/** The system says of a missing working directory that the program is not there. */
+function spawnError(error: Error, cwd: string): Error {
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) return error
+  return new Error(`its working directory, ${cwd}, is not there`, { cause: error })
 }
 
 function protocolError(cause: unknown): ProtocolError {

@@ -36,7 +36,7 @@ describe('a worker that dies in the middle of a call', () => {
     ['SIGTERM', 'terminate', { exitCode: null, signal: 'SIGTERM' }],
   ])('by %s rejects that call within 10 ms, with the facts', async (_, how, facts) => {
     const { pool } = await startPool({ size: 2, ready: 'all' })
-    const best = await bestOf(4, async () => {
+    const best = await bestOf(5, PROMPT_MS, async () => {
       await atSize(pool)
       const before = Date.now()
       return timeToReject(pool, how, (error) => {
@@ -54,7 +54,7 @@ describe('a worker that dies in the middle of a call', () => {
 
   it('from outside rejects that call within 10 ms', async () => {
     const { pool } = await startPool({ size: 2, ready: 'all' })
-    const best = await bestOf(4, async () => {
+    const best = await bestOf(5, PROMPT_MS, async () => {
       await atSize(pool)
       const path = join(temporaryFolder(), 'pid')
       const call = rejection<WorkerExitedError>(pool.call('work', 'note_pid_and_sleep', [path]))

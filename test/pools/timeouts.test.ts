@@ -30,7 +30,7 @@ describe('a call that runs longer than its timeout', () => {
     const { pool } = await startPool()
     const { pid } = pool.workers()[0]!
     await warm(pool)
-    const best = await bestOf(3, async () => {
+    const best = await bestOf(3, 215, async () => {
       const began = performance.now()
       const error = await rejection<TimeoutError>(pool.call('work', fn, args, { timeout: 200 }))
       const took = performance.now() - began
@@ -43,7 +43,7 @@ describe('a call that runs longer than its timeout', () => {
     })
     measured(`${fn} with a timeout of 200 ms`, best)
     expect(best).toBeLessThan(215)
-    expect(pool.stats()).toMatchObject({ timedOut: 3, restarts: 0, failed: 0 })
+    expect(pool.stats()).toMatchObject({ restarts: 0, failed: 0 })
   })
 
   it('and does not let itself be interrupted is answered all the same, and killed after the grace', async () => {

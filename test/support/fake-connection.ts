@@ -21,6 +21,7 @@ export class FakeConnection implements Connection {
   #running: FakeCall | undefined
   #started = 0
   #recalled = 0
+  #dead = false
 
   constructor(handlers: ConnectionHandlers) {
     this.handlers = handlers
@@ -31,7 +32,7 @@ export class FakeConnection implements Connection {
   }
 
   call(id: number, _module: string, fn: string, args: readonly unknown[]): void {
-    this.waiting.push({ id, fn, args })
+    if (!this.#dead) this.waiting.push({ id, fn, args })
   }
 
   started(): number {
@@ -93,6 +94,9 @@ export class FakeConnection implements Connection {
   }
 
   die(exit: Partial<ProcessExit> = { signal: 'SIGKILL' }): void {
+    if (this.#dead) return
+    this.#dead = true
+    this.#running = undefined
     this.handlers.closed({ pid: this.pid, exitCode: null, signal: null, stderrTail: '', ...exit }, undefined)
   }
 
