@@ -1,6 +1,7 @@
 import { type ActorRefFrom, assign, fromCallback, setup } from 'xstate'
 import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
+import { type Ask, questionOf, reply, replyError } from '../ask.ts'
 import { withFastPath } from '../fast-path.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from './call-options.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -29,6 +30,16 @@ export interface PoolCast {
   readonly options?: CallOptions
 }
 
+/** A call that is asked: answered with what Python returns. When the asker gives up, so does the call. */
+export interface PoolCall extends Omit<PoolCast, 'type'>, Ask<unknown> {
+  readonly type: 'pool.call'
+}
+
+/** Asks for the pool's statistics. */
+export interface PoolStatisticsRequest extends Ask<PoolStatistics> {
+  readonly type: 'pool.stats'
+}
+
 export interface PoolContext extends PoolInput {
   /** Workers that have been asked for. */
   readonly requested: number
@@ -41,6 +52,8 @@ export type PoolEvent =
   | { readonly type: 'worker.wanted' }
   | { readonly type: 'otpy.shutdown'; readonly reason?: unknown }
   | PoolCast
+  | PoolCall
+  | PoolStatisticsRequest
 
 const machine = setup({
   types: {
@@ -110,6 +123,10 @@ export const poolMachine = withFastPath(machine, {
   },
   messages: {
     'pool.cast': ({ context }, event) => cast(context, event as PoolCast),
+    'pool.call': ({ context }, event) => call(context, event as PoolCall),
+    'pool.stats': ({ context }, event) => {
+      reply(event as PoolStatisticsRequest, poolStatistics(context))
+    },
   },
 })
 
@@ -141,4 +158,24 @@ function cast(context: PoolContext, message: PoolCast): void {
     return
   }
   context.dispatcher.submit(request).catch((error: unknown) => context.castFailed(message, error))
+}
+
+function call(context: PoolContext, message: PoolCall): void {
+  const question = questionOf(message)
+  if (question === undefined) {
+    // It was sent, not asked.
+    cast(context, { ...message, type: 'pool.cast' })
+    return
+  }
+  const { module, fn, args = [], options } = message
+  const asker = new AbortController()
+  question.whenAbandoned((error) => asker.abort(error))
+  try {
+    const request = resolveCall(context.options, module, fn, args, options)
+    const signal =
+      request.signal === undefined ? asker.signal : AbortSignal.any([request.signal, asker.signal])
+    reply(message, context.dispatcher.submit({ ...request, signal }))
+  } catch (error) {
+    replyError(message, error)
+  }
 }
