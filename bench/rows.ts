@@ -1,4 +1,5 @@
 import { actorLayer } from './actor-layer.ts'
+import { askOverSend } from './ask.ts'
 import { childrenAtSize } from './children.ts'
 import { type Contender, type Contestant, type Setting, startToFirstCall } from './contender.ts'
 import { heapGrowth } from './heap.ts'
@@ -122,6 +123,15 @@ export const rows: readonly Row[] = [
     metrics: [us('actor layer a call', '≤ 4 µs')],
     rounds: 5,
     alone: (_, quick) => async () => [await actorLayer(quick ? 20_000 : 200_000)],
+  },
+  {
+    id: 'ask',
+    metrics: [
+      us('ask, over send + promise', '≤ 3 µs'),
+      us('ask answered later, over send + promise', '≤ 3 µs'),
+    ],
+    rounds: 5,
+    alone: (_, quick) => () => askOverSend(quick ? 10_000 : 100_000),
   },
   {
     id: 'children',
