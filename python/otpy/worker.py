@@ -73,10 +73,20 @@ def _map_page():
     return page
 
 
+_connection = None
+
+
 def _let_go_after_fork(connection):
+    # What the interpreter itself holds is freed when hardly anything of it is left: a socket there crashes Python 3.9.
+    global _connection
     from posix import register_at_fork
 
-    register_at_fork(after_in_child=connection.close_after_fork)
+    _connection = connection
+    register_at_fork(after_in_child=_close_after_fork)
+
+
+def _close_after_fork():
+    _connection.close_after_fork()
 
 
 def _flush_lines():

@@ -71,7 +71,7 @@ async function real(): Promise<Subject> {
     initializer: undefined,
     maxMessageBytes: 1_000_000,
     encode: { arrays: 'array' as const },
-    refs: { resolve: (id) => id },
+    refs: { resolve: (id: string) => id },
     guard,
     wantsLines: () => false,
   }
