@@ -12,6 +12,12 @@ interface Target {
   readonly options: CallDefaults
 }
 
+/** {@link CallOptions}, and names for the code. */
+export interface ExecOptions extends CallOptions {
+  /** Names that the code may use beside the builtins. Default none. */
+  readonly locals?: Readonly<Record<string, unknown>>
+}
+
 const NO_ARGS: readonly unknown[] = []
 
 /**
@@ -71,8 +77,8 @@ export class PoolRef {
     return this.#builtin('eval', expression, locals, options)
   }
 
-  /** Runs Python statements in a namespace of their own. */
-  async exec(code: string, locals?: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<void> {
+  /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
+  async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
     await this.#builtin('exec', code, locals, options)
   }
 

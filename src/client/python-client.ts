@@ -6,7 +6,7 @@ import type { PoolOptions } from '../pools/options.ts'
 import { pool } from '../pools/pool.ts'
 import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '../pools/routes.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
-import { PoolRef } from './pool-ref.ts'
+import { type ExecOptions, PoolRef } from './pool-ref.ts'
 
 /** {@link CallOptions}, and which pool. */
 export interface ClientCallOptions extends CallOptions {
@@ -55,9 +55,10 @@ export class PythonClient {
     return this.#route('', '', options, (pool, rest) => pool.eval(expression, locals, rest))
   }
 
-  /** Runs Python statements in a namespace of their own. */
-  exec(code: string, locals?: Readonly<Record<string, unknown>>, options?: ClientCallOptions): Promise<void> {
-    return this.#route('', '', options, (pool, rest) => pool.exec(code, locals, rest))
+  /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
+  exec(code: string, { locals, ...options }: ClientCallOptions & ExecOptions = {}): Promise<void> {
+    const names = locals === undefined ? {} : { locals }
+    return this.#route('', '', options, (pool, rest) => pool.exec(code, { ...rest, ...names }))
   }
 
   /**

@@ -160,6 +160,9 @@ class PoolMembers {
       )
       return { details: { size, idle, busy, starting, queued, completed, restarts } }
     })
+    services.exits.watchExit(pool, () => {
+      services.events.emit('pool.stopped', { pool: this.#id, time: Date.now() })
+    })
     await ready
     services.events.emit('pool.ready', { pool: this.#id, time: Date.now() })
     return pool

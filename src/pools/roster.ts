@@ -1,5 +1,6 @@
 import type { WorkerStatistics } from '../actors/pool/statistics.ts'
 import type { WorkerLink } from '../actors/worker/link.ts'
+import { residentBytes } from '../process/memory.ts'
 
 interface Entry {
   readonly link: WorkerLink
@@ -24,12 +25,16 @@ export class Roster {
   }
 
   list(): WorkerStatistics[] {
-    return Array.from(this.#entries, ([id, { link, state }]) => ({
-      id,
-      pid: link.pid,
-      state: state(),
-      calls: link.calls?.answered ?? 0,
-      startedAt: link.startedAt,
-    }))
+    return Array.from(this.#entries, ([id, { link, state }]) => {
+      const pid = link.exit === undefined ? link.pid : undefined
+      return {
+        id,
+        pid,
+        state: link.exit === undefined ? state() : 'restarting',
+        calls: link.calls?.answered ?? 0,
+        rss: pid === undefined ? undefined : residentBytes(pid),
+        startedAt: link.startedAt,
+      }
+    })
   }
 }

@@ -70,6 +70,13 @@ describe('a call', () => {
     expect(pool.dispatcher.counters.rejected).toBe(1)
   })
 
+  it('is refused although a worker would take it ahead, when as many wait as may', async () => {
+    const pool = new FakePool({ maxQueue: 2 })
+    pool.worker({ average: 1 })
+    const calls = [1, 2, 3, 4].map((n) => pool.call(n))
+    expect(await settled(calls)).toEqual(['pending', 'pending', 'pending', 'pool_saturated'])
+  })
+
   it('is not sent ahead before it is known how long calls take', () => {
     const pool = new FakePool()
     const worker = pool.worker()

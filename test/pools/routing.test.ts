@@ -93,3 +93,27 @@ it('what cannot be a target is refused', async () => {
     expect(() => python.registerPool('io', target as string)).toThrow(/a module, or a pair/)
   }
 })
+
+it('a pool says when it is ready and when it has stopped', async () => {
+  const python = await start()
+  const said: string[] = []
+  for (const event of ['pool.ready', 'pool.stopped'] as const) {
+    python.tree.on(event, ({ pool }) => said.push(`${event} ${pool}`))
+  }
+  await python.startPool('gpu', withFixtures())
+  await python.stopPool('gpu')
+  expect(said).toEqual(['pool.ready gpu', 'pool.stopped gpu'])
+})
+
+it('a worker that waits for its restart shows no process', async () => {
+  const python = await start({ default: { size: 1, backoff: { initial: 60_000, max: 60_000 } } })
+  const pool = python.pool('default')
+  expect(pool.workers()[0]).toMatchObject({ state: 'ready.idle', rss: expect.any(Number) })
+  for (let deaths = 0; deaths < 2; deaths++) {
+    await python.call('os', '_exit', [1]).catch(() => undefined)
+    if (deaths === 0) await python.call('os', 'getpid')
+  }
+  expect(pool.workers()).toMatchObject([
+    { id: 'default.1', state: 'restarting', pid: undefined, rss: undefined },
+  ])
+})

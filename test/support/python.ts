@@ -61,7 +61,8 @@ export function temporaryFolder(): string {
 
 /** Waits until Python has written something there: then the call that was to do it runs. */
 export async function written(path: string): Promise<string> {
-  await eventually(() => existsSync(path), 10_000, `${path} written`)
+  // A file is there before what is written to it.
+  await eventually(() => existsSync(path) && readFileSync(path).length > 0, 10_000, `${path} written`)
   return path
 }
 

@@ -63,6 +63,13 @@ export class Dispatcher implements WorkerHost {
     return count
   }
 
+  /** Calls that have not started as far as is known: queued, or sent ahead. */
+  get waiting(): number {
+    let count = this.queue.length
+    for (const worker of this.workers) count += worker.ahead
+    return count
+  }
+
   /** Calls that workers hold. */
   get running(): number {
     let count = 0
@@ -165,14 +172,18 @@ export class Dispatcher implements WorkerHost {
     const { priority } = call.request
     if (this.#onlyPriority !== priority) this.#notePriority(priority)
     const worker = this.queue.length === 0 ? this.#choose(priority) : undefined
-    if (worker !== undefined) return this.#send(worker, call)
+    if (worker?.load === 0) return this.#send(worker, call)
     const { maxQueue, name, observer } = this.#options
-    if (this.queue.length >= maxQueue) {
-      this.counters.rejected++
-      observer.saturated(this.queue.length)
-      this.#reject(call, new PoolSaturatedError(name, this.queue.length, maxQueue))
-      return false
+    if (maxQueue !== Number.POSITIVE_INFINITY) {
+      const { waiting } = this
+      if (waiting >= maxQueue) {
+        this.counters.rejected++
+        observer.saturated(waiting)
+        this.#reject(call, new PoolSaturatedError(name, waiting, maxQueue))
+        return false
+      }
     }
+    if (worker !== undefined) return this.#send(worker, call)
     this.queue.push(call)
     observer.queued(call)
     this.#options.wantsWorker()

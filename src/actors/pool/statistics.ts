@@ -44,11 +44,14 @@ export interface WorkerStatistics {
   /** Its name: `default.1`. */
   readonly id: string
   /** Its process; undefined when it could not be made. */
+  /** Undefined while it waits for a restart. */
   readonly pid: number | undefined
   /** The state of its statechart, with dots: `ready.busy`. */
   readonly state: string
   /** Calls answered by the process that it has now. */
   readonly calls: number
+  /** The memory that its process holds, in bytes; undefined where the system does not tell (it does on Linux). */
+  readonly rss: number | undefined
   /** When that process was started, milliseconds since the epoch. */
   readonly startedAt: number
 }
