@@ -4,6 +4,7 @@ import { childrenAtSize } from './children.ts'
 import { type Contender, type Contestant, type Setting, startToFirstCall } from './contender.ts'
 import { heapGrowth } from './heap.ts'
 import { duration, latency, throughput } from './measure.ts'
+import { registryAtSize } from './registry.ts'
 
 /** One figure of a row. */
 export interface Metric {
@@ -142,6 +143,16 @@ export const rows: readonly Row[] = [
     ],
     rounds: 1,
     alone: (_, quick) => () => childrenAtSize(quick ? 10_000 : 100_000),
+  },
+  {
+    id: 'registry',
+    metrics: [
+      us('lookup among 100,000 keys', '≤ 0.3 µs'),
+      us('register, 100,000 keys there', '≤ 2 µs'),
+      us("register, an actor's first key"),
+    ],
+    rounds: 5,
+    alone: (_, quick) => () => registryAtSize(quick ? 10_000 : 100_000),
   },
   {
     id: 'heap',

@@ -42,6 +42,7 @@ export class Entries {
   readonly #byKey = new Map<unknown, Bag<Entry>>()
   readonly #byOwner = new Map<AnyActorRef, Owner>()
   #size = 0
+  #closed = false
 
   constructor({ id, keys, exits, listeners = new Listeners() }: EntriesOptions) {
     this.id = id
@@ -72,7 +73,9 @@ export class Entries {
 
   /** Throws `already_registered`, with its owner, when somebody who lives has the key. An owner that is dead loses it. */
   assertFree(key: unknown): void {
-    for (const entry of itemsIn(this.#byKey.get(key))) {
+    const entries = this.#byKey.get(key)
+    if (entries === undefined) return
+    for (const entry of itemsIn(entries)) {
       const reason = this.#exits.exitReasonOf(entry.ref)
       if (reason === undefined) {
         const message = `key ${describe(key)} is taken by "${entry.ref.id}"`
@@ -89,7 +92,10 @@ export class Entries {
 
   /** The entries of a key, in the order in which they came. */
   at(key: unknown): Entry[] {
-    return itemsIn(this.#byKey.get(key)).filter(this.#lives)
+    const entries = this.#byKey.get(key)
+    if (entries === undefined) return []
+    if (!(entries instanceof Set)) return this.#lives(entries) ? [entries] : []
+    return [...entries].filter(this.#lives)
   }
 
   /** The first live owner of a key. */
@@ -123,8 +129,14 @@ export class Entries {
     return this.#size
   }
 
+  /** Whether the registry has ended. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Lets all entries go, and watches nobody any more. */
-  clear(): void {
+  close(): void {
+    this.#closed = true
     const gone = this.listeners.size === 0 ? [] : [...this.#byKey.values()].flatMap(itemsIn)
     for (const { unwatch } of this.#byOwner.values()) unwatch()
     this.#byOwner.clear()

@@ -30,6 +30,8 @@ export class RegistryRef<Key = unknown, Value = unknown> {
   /** The registry's name. */
   readonly name: string
   readonly #resolve: () => AnyActorRef | undefined
+  /** What was found last, good until it is closed. */
+  #last: RegistryState | undefined
 
   constructor(name: string, resolve: () => AnyActorRef | undefined) {
     this.name = name
@@ -175,9 +177,11 @@ export class RegistryRef<Key = unknown, Value = unknown> {
   }
 
   get #state(): RegistryState {
+    const last = this.#last
+    if (last !== undefined && !last.entries.closed) return last
     const ref = this.#resolve()
-    const state = ref === undefined ? undefined : registryState(ref)
-    if (state !== undefined) return state
+    this.#last = ref === undefined ? undefined : registryState(ref)
+    if (this.#last !== undefined) return this.#last
     throw new ExitError('noproc', `there is no registry "${this.name}"`)
   }
 }

@@ -55,7 +55,7 @@ const registryLogic = fromCallback<EventObject, RegistryState>(({ self, input })
   return () => {
     states.delete(ref)
     input.locks.close()
-    input.entries.clear()
+    input.entries.close()
   }
 })
 

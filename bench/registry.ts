@@ -1,0 +1,41 @@
+import { performance } from 'node:perf_hooks'
+import { fromCallback } from 'xstate'
+import { otpy } from './contenders/otpy.ts'
+
+const keysEach = 100
+
+/**
+ * What a registry of so many unique keys costs, in microseconds each: to look a key up, to register one more for an actor
+ * that has some, and to register the first one of an actor.
+ */
+export async function registryAtSize(size: number): Promise<[number, number, number]> {
+  const { startTree, registry, dynamicSupervisor, actor } = await otpy()
+  const tree = await startTree({ children: [registry('keys'), dynamicSupervisor('owners')] })
+  const keys = tree.registry('keys')
+  const owners = tree.supervisor('owners')
+  const logic = fromCallback(() => {})
+  const refs = []
+  for (let i = 0; i < size / keysEach; i++) refs.push(await owners.startChild(actor(`owner.${i}`, logic)))
+
+  const each = async (from: number, to: number, work: (at: number) => void): Promise<number> => {
+    // What was left behind before is not paid for here.
+    await new Promise((resolve) => setImmediate(resolve))
+    const begun = performance.now()
+    for (let at = from; at < to; at++) work(at)
+    return ((performance.now() - begun) * 1_000) / (to - from)
+  }
+  const names = Array.from({ length: size }, (_, at) => `key.${at}`)
+  const register = (at: number): void => keys.register(names[at], refs[at % refs.length]!)
+  const first = await each(0, refs.length, register)
+  await each(refs.length, size - refs.length, register)
+  const more = await each(size - refs.length, size, register)
+  let found = 0
+  const lookUp = (at: number): void => {
+    if (keys.lookup(names[(at * 7_919) % size]).length === 1) found++
+  }
+  await each(0, size, lookUp)
+  const lookup = await each(0, size, lookUp)
+  if (found !== 2 * size) throw new Error('a key was not found')
+  await tree.stop()
+  return [lookup, more, first]
+}
