@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { fromCallback } from 'xstate'
+import { type AnyActorRef, fromCallback } from 'xstate'
 import { otpy } from './contenders/otpy.ts'
 
 const keysEach = 100
@@ -14,7 +14,7 @@ export async function registryAtSize(size: number): Promise<[number, number, num
   const keys = tree.registry('keys')
   const owners = tree.supervisor('owners')
   const logic = fromCallback(() => {})
-  const refs = []
+  const refs: AnyActorRef[] = []
   for (let i = 0; i < size / keysEach; i++) refs.push(await owners.startChild(actor(`owner.${i}`, logic)))
 
   const each = async (from: number, to: number, work: (at: number) => void): Promise<number> => {

@@ -3,25 +3,11 @@ import { createActor } from 'xstate'
 import { exitReasonOf, isAlive, watchExit } from '../../src/actors/lifecycle.ts'
 import { ExitError } from '../../src/core/errors.ts'
 import { Entries } from '../../src/registry/entries.ts'
-import { registry } from '../../src/registry/registry.ts'
-import { actor } from '../../src/supervisors/actor.ts'
-import { dynamicSupervisor } from '../../src/supervisors/dynamic-supervisor.ts'
-import { polite, probe } from '../support/probe.ts'
-import { childOf, tree, turns } from '../support/trees.ts'
+import { probe } from '../support/probe.ts'
+import { turns } from '../support/trees.ts'
+import { bothKinds, withRegistry } from './support.ts'
 
-async function withRegistry(keys: 'unique' | 'duplicate') {
-  const t = await tree({
-    children: [
-      registry('r', { keys }),
-      actor('a', probe, { restart: 'temporary' }),
-      actor('b', polite, { restart: 'temporary' }),
-    ],
-  })
-  const [a, b] = [await childOf(t, undefined, 'a'), await childOf(t, undefined, 'b')]
-  return { t, r: t.registry('r'), a, b }
-}
-
-describe.each(['unique', 'duplicate'] as const)('a registry of %s keys', (keys) => {
+describe.each(bothKinds)('a registry of %s keys', (keys) => {
   it('finds an actor by its key, with its value', async () => {
     const { r, a } = await withRegistry(keys)
     r.register('key', a, 42)
@@ -109,6 +95,62 @@ describe.each(['unique', 'duplicate'] as const)('a registry of %s keys', (keys) 
     expect(reached).toEqual([a])
   })
 
+  it('forgets an owner before anybody can find it dead, in whatever order they are told', async () => {
+    const { r, a } = await withRegistry(keys)
+    const found: unknown[] = []
+    a.subscribe({
+      complete: () => found.push(r.lookup('key'), r.keys(a), r.values('key', a), r.whereis('key')),
+    })
+    r.register('key', a)
+    a.subscribe({ complete: () => found.push(r.lookup('key')) })
+    a.send({ type: 'finish' })
+    expect(found).toEqual([[], [], [], undefined, []])
+    expect(r.count()).toBe(0)
+  })
+
+  it('keeps what is registered as it is, and gives it back as it is', async () => {
+    const { r, a } = await withRegistry(keys)
+    const value = { deep: [1] }
+    r.register(value, a, value)
+    expect(r.lookup(value)[0]?.value).toBe(value)
+    expect(r.keys(a)[0]).toBe(value)
+  })
+
+  it('knows no values of an actor that has none there, nor of another one', async () => {
+    const { r, a, b } = await withRegistry(keys)
+    expect(r.values('key', a)).toEqual([])
+    r.register('key', a, 1)
+    expect(r.values('key', b)).toEqual([])
+    expect(r.values('other', a)).toEqual([])
+    expect(r.keys(b)).toEqual([])
+  })
+
+  it('fails with what a dispatching function throws', async () => {
+    const { r, a } = await withRegistry(keys)
+    r.register('key', a)
+    const dispatch = (): void =>
+      r.dispatch('key', () => {
+        throw new Error('in dispatch')
+      })
+    expect(dispatch).toThrow('in dispatch')
+    expect(r.count()).toBe(1)
+  })
+
+  it('holds metadata for as long as it lives, beginning with what it was started with', async () => {
+    const { t, r } = await withRegistry(keys, { meta: new Map([['colour', 'red']]) })
+    expect(r.getMeta<string>('colour')).toBe('red')
+    r.putMeta('colour', 'blue')
+    r.putMeta('size', 3)
+    expect([r.getMeta('colour'), r.getMeta('size'), r.getMeta('shape')]).toEqual(['blue', 3, undefined])
+    r.deleteMeta('size')
+    r.deleteMeta('size')
+    expect(r.getMeta('size')).toBeUndefined()
+    await t.supervisor().terminateChild('r')
+    expect(() => r.getMeta('colour')).toThrow(ExitError)
+    await t.supervisor().restartChild('r')
+    expect(r.getMeta('colour')).toBe('red')
+  })
+
   it('forgets everything when it is restarted, and its handle goes on', async () => {
     const { t, r, a } = await withRegistry(keys)
     r.register('key', a)
@@ -132,6 +174,46 @@ describe('a unique key', () => {
       )
     }
     expect(r.count()).toBe(1)
+  })
+
+  it('has a value that its owner can change', async () => {
+    const { r, a } = await withRegistry('unique')
+    r.register('key', a, 1)
+    expect(r.updateValue<number>('key', (n) => n + 1, a)).toBe(2)
+    expect(r.lookup('key')).toEqual([{ ref: a, value: 2 }])
+  })
+
+  it('has a value that nobody else can change, and that stays when the change fails', async () => {
+    const { r, a, b } = await withRegistry('unique')
+    r.register('key', a, 1)
+    const refused = expect.objectContaining({ code: 'not_registered' })
+    expect(() => r.updateValue('key', () => 5, b)).toThrow(refused)
+    expect(() => r.updateValue('other', () => 5, a)).toThrow(refused)
+    const fails = (): number => {
+      throw new Error('no')
+    }
+    expect(() => r.updateValue<number>('key', fails, a)).toThrow('no')
+    expect(r.values('key', a)).toEqual([1])
+  })
+
+  it('can be taken over from an owner that is ending while others hear of it', async () => {
+    const { r, a, b } = await withRegistry('unique')
+    const heard: unknown[] = []
+    r.listen(({ type, ref, reason }) => heard.push([type, ref.id, reason]))
+    a.subscribe({
+      next: ({ status }: { readonly status: string }) => {
+        if (status === 'done') r.register('key', b)
+      },
+    })
+    r.register('key', a)
+    a.send({ type: 'finish' })
+    expect(r.whereis('key')).toBe(b)
+    expect(r.count()).toBe(1)
+    expect(heard).toEqual([
+      ['registered', 'a', undefined],
+      ['unregistered', 'a', 'normal'],
+      ['registered', 'b', undefined],
+    ])
   })
 
   it('can be taken over from an owner that is dead before anybody has cleaned up', () => {
@@ -180,28 +262,30 @@ describe('a duplicate key', () => {
     r.unregister('key', b)
     expect(r.lookup('key')).toEqual([{ ref: a, value: 2 }])
   })
-})
 
-describe('the names of a tree', () => {
-  it('lead to a child with a name, and after its restart to the new one', async () => {
-    const t = await tree({ children: [actor('it', probe, { name: 'named' })] })
-    const first = t.whereis('named')
-    first?.send({ type: 'crash' })
-    expect(t.whereis('named')).toBeUndefined()
-    const second = await childOf(t, undefined, 'it', first)
-    expect(t.whereis('named')).toBe(second)
-    expect(t.whereis('it')).toBeUndefined()
+  it('has no single value that could be changed', async () => {
+    const { r, a } = await withRegistry('duplicate')
+    r.register('key', a, 1)
+    expect(() => r.updateValue('key', (value) => value, a)).toThrow(
+      expect.objectContaining({ code: 'not_unique' }),
+    )
   })
 
-  it('are taken once: the second start fails with the live owner as cause', async () => {
-    const t = await tree({ children: [actor('it', probe, { name: 'named' }), dynamicSupervisor('d')] })
-    const second = t.supervisor('d').startChild(actor('other', probe, { name: 'named' }))
-    await expect(second).rejects.toMatchObject({
-      code: 'start_failed',
-      child: 'other',
-      cause: { code: 'already_registered', ref: t.whereis('named') },
+  it('is dispatched once to all its owners, who are those at that moment', async () => {
+    const { r, a, b } = await withRegistry('duplicate')
+    r.register('key', a, 1)
+    r.register('key', b, 2)
+    const reached: unknown[] = []
+    r.dispatch('key', (entries) => {
+      for (const { ref, value } of entries) {
+        r.unregister('key', b)
+        reached.push([ref.id, value])
+      }
     })
-    expect(await t.supervisor('d').whichChildren()).toEqual([])
+    expect(reached).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ])
   })
 })
 
@@ -217,5 +301,16 @@ describe('ten thousand owners', () => {
     await turns(1)
     expect(entries.size).toBe(0)
     expect(performance.now() - from).toBeLessThan(5_000)
+  })
+
+  it('leave one key at the price of their own entries', async () => {
+    const entries = new Entries({ id: 'r', keys: 'duplicate', exits: { isAlive, exitReasonOf, watchExit } })
+    const actors = Array.from({ length: 10_000 }, () => createActor(probe).start())
+    for (const ref of actors) entries.register('topic', ref)
+    const from = performance.now()
+    for (const ref of actors.slice(0, 9_000)) entries.unregister('topic', ref)
+    expect(performance.now() - from).toBeLessThan(500)
+    expect(entries.at('topic').map(({ ref }) => ref)).toEqual(actors.slice(9_000))
+    entries.close()
   })
 })
