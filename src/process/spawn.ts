@@ -66,6 +66,8 @@ class PythonProcess implements Connection {
   #socketEnded = false
   #stderrEnded = false
   #deathTimer: NodeJS.Timeout | undefined
+  /** Told to end: nobody waits for an answer, so Python may take its time between closing the connection and being gone. */
+  #ending = false
   #failure: Error | undefined
   #closed = false
 
@@ -203,6 +205,7 @@ class PythonProcess implements Connection {
   }
 
   end(): void {
+    this.#ending = true
     this.#outbox?.flush()
     this.#outbox?.close()
     this.#socket?.end()
@@ -255,6 +258,7 @@ class PythonProcess implements Connection {
   #dying(): void {
     this.#outbox?.close()
     if (this.#closeIfOver() || this.#deathTimer !== undefined) return
+    if (this.#ending && this.#exit === undefined) return
     // A busy event loop runs late timers before it reads what has come meanwhile.
     this.#deathTimer = setTimeout(() => setImmediate(() => this.#close()), DEATH_SETTLES_MS)
   }
