@@ -131,25 +131,31 @@ const waiting = new WeakMap<AnyActorRef, EndListeners>()
 /** All who wait for the end of one actor. They are one observer for xstate, which asks every observer at every event. */
 export class EndListeners extends LinkedList<EndListener> {
   readonly #ref: AnyActorRef
-  readonly #subscription: Subscription
+  readonly #observer: Observer<Snapshot<unknown>>
+  #subscription: Subscription | undefined
 
   constructor(ref: AnyActorRef) {
     super()
     this.#ref = ref
-    this.#subscription = ref.subscribe({
+    this.#observer = {
       error: (error: unknown) => this.#tell(exitReasonOf(ref) ?? { error }),
       complete: () => this.#tell(exitReasonOf(ref) ?? 'shutdown'),
-    })
+    }
     if (internals(ref)._processingStatus === 0) this.#watchStart()
+  }
+
+  override push(listener: EndListener): LinkedNode<EndListener> {
+    this.#subscription ??= this.#ref.subscribe(this.#observer)
+    return super.push(listener)
   }
 
   override remove(listener: LinkedNode<EndListener>): void {
     super.remove(listener)
     // An observer that stays would hide the crash of an actor that has no parent to hear of it.
-    const { _parent, _processingStatus } = internals(this.#ref)
-    if (this.length > 0 || _parent !== undefined || _processingStatus === 0) return
+    if (this.length > 0 || this.#subscription === undefined) return
+    if (internals(this.#ref)._parent !== undefined) return
     this.#subscription.unsubscribe()
-    waiting.delete(this.#ref)
+    this.#subscription = undefined
   }
 
   /** xstate tells nobody of an actor that is stopped before it was started. */
