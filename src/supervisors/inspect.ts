@@ -40,7 +40,9 @@ export function actorNode(
 export function stateOf(ref: AnyActorRef): string {
   const snapshot = ref.getSnapshot() as { status: string; value?: StateValue; machine?: unknown }
   if (snapshot.value !== undefined && typeof snapshot.value !== 'function' && isStateValue(snapshot.value)) {
-    return dotted(snapshot.value)
+    const state = dotted(snapshot.value)
+    // A machine without states has an empty one.
+    if (state !== '') return state
   }
   return snapshot.status === 'active' ? 'running' : snapshot.status
 }
