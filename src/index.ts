@@ -81,11 +81,21 @@ export type {
   DynamicSupervisorOptions,
   PartitionSupervisorOptions,
   SupervisorOptions,
+  TaskSupervisorOptions,
 } from './supervisors/options.ts'
 export { partitionSupervisor } from './supervisors/partition-supervisor.ts'
 export { PartitionSupervisorRef } from './supervisors/partition-supervisor-ref.ts'
 export { supervisor } from './supervisors/supervisor.ts'
 export { SupervisorRef } from './supervisors/supervisor-ref.ts'
+export { Task, type TaskFunction, type TaskStatus } from './supervisors/task.ts'
+export type { TaskContext } from './supervisors/task-logic.ts'
+export {
+  type StreamFunction,
+  type TaskResult,
+  TaskStream,
+  type TaskStreamOptions,
+} from './supervisors/task-stream.ts'
+export { type TaskOptions, taskSupervisor } from './supervisors/task-supervisor.ts'
 export { type StopOptions, startTree, Tree, type TreeOptions } from './tree.ts'
 export {
   Complex,

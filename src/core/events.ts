@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'eventemitter3'
 import type { AnyActorRef } from 'xstate'
-import type { RestartType } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 
 interface Timed {
@@ -34,7 +33,7 @@ export interface CrashReport extends ChildExited {
    * was told to stop and did not do so in peace or in time (`shutdown_error`).
    */
   readonly context: 'child_terminated' | 'start_error' | 'shutdown_error'
-  readonly restartType: RestartType
+  readonly restartType: 'permanent' | 'transient' | 'temporary'
   /** The error's stack with those of its causes; undefined when the reason is no error. */
   readonly stack: string | undefined
   /** What Python printed of the exception, where the error or one of its causes is one. */

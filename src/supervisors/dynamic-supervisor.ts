@@ -13,13 +13,14 @@ import { checkDynamicOptions, type DynamicSupervisorOptions, resolveRestartOptio
 import { stopTogether } from './shutdown.ts'
 import { Supervision, type SupervisionOptions } from './supervision.ts'
 
-interface DynamicOptions extends SupervisionOptions {
+/** What a dynamic supervision is made with. */
+export interface DynamicOptions extends SupervisionOptions {
   readonly maxChildren: number
   readonly extraArguments: readonly unknown[]
 }
 
 /** A supervisor that starts with no children and gets them on request. What has ended for good is forgotten. */
-class DynamicSupervision extends Supervision {
+export class DynamicSupervision extends Supervision {
   readonly strategy = 'dynamic'
   protected readonly extraArguments: readonly unknown[]
   readonly #maxChildren: number

@@ -36,6 +36,9 @@ export interface DynamicSupervisorOptions extends RestartOptions {
   readonly extraArguments?: readonly unknown[] | undefined
 }
 
+/** Options of a supervisor of tasks. */
+export type TaskSupervisorOptions = Omit<DynamicSupervisorOptions, 'extraArguments'>
+
 /** Options of a supervisor whose children are all alike. */
 export interface PartitionSupervisorOptions extends RestartOptions {
   /** How many children it starts. Default: as many as the machine has processors to run on. */
@@ -105,6 +108,13 @@ export function checkSupervisorOptions(options: SupervisorOptions & ChildSpecOpt
 /** Checks the options of a dynamic supervisor. Throws an `OptionError`. */
 export function checkDynamicOptions(options: DynamicSupervisorOptions & ChildSpecOptions, id: string): void {
   checkOptions(options, dynamicChecks, `dynamic supervisor "${id}": `)
+  checkBackoff(options, id)
+}
+
+/** Checks the options of a task supervisor. Throws an `OptionError`. */
+export function checkTaskOptions(options: TaskSupervisorOptions & ChildSpecOptions, id: string): void {
+  const { extraArguments: _none, ...taskChecks } = dynamicChecks
+  checkOptions(options, taskChecks, `task supervisor "${id}": `)
   checkBackoff(options, id)
 }
 

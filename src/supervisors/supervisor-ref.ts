@@ -5,6 +5,9 @@ import { SupervisorError } from '../core/errors.ts'
 import type { ChildCounts, ChildInfo } from './children.ts'
 import { supervisionOf } from './logic.ts'
 import type { Supervision } from './supervision.ts'
+import { refusedTask, type Task, type TaskFunction } from './task.ts'
+import { type StreamFunction, TaskStream, type TaskStreamOptions } from './task-stream.ts'
+import { type TaskOptions, TaskSupervision } from './task-supervisor.ts'
 
 /**
  * A handle to a supervisor. It looks the actor up at each use, so it outlives restarts. Every method rejects with a
@@ -75,6 +78,39 @@ export class SupervisorRef {
   /** A child's spec with its defaults. Rejects with `not_found`. */
   async getChildSpec(id: string): Promise<ResolvedChildSpec> {
     return this.supervision().getChildSpec(id)
+  }
+
+  /**
+   * Runs a function as a child of a task supervisor. The task's promise rejects with what the function throws; with
+   * `max_children`, or `noproc` when this is no task supervisor.
+   */
+  startTask<T>(fn: TaskFunction<T>, options: TaskOptions = {}): Task<T> {
+    try {
+      return this.#tasks().startTask(fn, options)
+    } catch (error) {
+      return refusedTask(options.id ?? '', error)
+    }
+  }
+
+  /**
+   * Runs a function for each item as tasks of a task supervisor, so many at a time, and gives what became of each, in the
+   * shape of `Promise.allSettled`. Items are pulled as results are taken. Leaving the loop cancels what runs.
+   *
+   * @param items any iterable, sync or async
+   * @throws in the loop: what `items` throws; a `TimeoutError` with `onTimeout: 'exit'`; what a task is refused with
+   */
+  stream<Item, T>(
+    items: Iterable<Item> | AsyncIterable<Item>,
+    fn: StreamFunction<Item, T>,
+    options: TaskStreamOptions = {},
+  ): TaskStream<Item, T> {
+    return new TaskStream((run, how) => this.startTask(run, how), items, fn, options)
+  }
+
+  #tasks(): TaskSupervision {
+    const supervision = this.supervision()
+    if (supervision instanceof TaskSupervision) return supervision
+    throw new SupervisorError('noproc', `supervisor "${this.name}" is no task supervisor`)
   }
 
   /** The supervision of the present actor. Throws `noproc` when there is none. */

@@ -31,7 +31,9 @@ describe('a crash report', () => {
         context: 'child_terminated',
         restartType: 'permanent',
         reason: { error },
-        stack: expect.stringMatching(/^Error: no connection\n +at [\s\S]*\ncaused by: Error: the cable\n +at /),
+        stack: expect.stringMatching(
+          /^Error: no connection\n +at [\s\S]*\ncaused by: Error: the cable\n +at /,
+        ),
         traceback: undefined,
         restarts: 1,
         maxRestarts: 3,
