@@ -17,8 +17,11 @@ import { ProgressPage } from './progress-page.ts'
 
 const BOOT = fileURLToPath(new URL('../../python/boot.py', import.meta.url))
 
-/** How long after the first sign of death the rest is waited for: the other sign, unread answers, stderr. */
+/** How long after its exit the rest is waited for: unread answers, stderr. A child that was forked may hold them open. */
 const DEATH_SETTLES_MS = 5
+
+/** How long after the end of the connection the exit is waited for. It follows at once, unless the machine is very busy. */
+const EXIT_FOLLOWS_MS = 50
 
 /** How a Python process is started. All resolved: nothing is looked up here. */
 export interface SpawnOptions {
@@ -66,6 +69,7 @@ class PythonProcess implements Connection {
   #socketEnded = false
   #stderrEnded = false
   #deathTimer: NodeJS.Timeout | undefined
+  #settling = false
   /** Told to end: nobody waits for an answer, so Python may take its time between closing the connection and being gone. */
   #ending = false
   #failure: Error | undefined
@@ -238,6 +242,7 @@ class PythonProcess implements Connection {
   }
 
   #exiting(exitCode: number): void {
+    this.#ending = true
     // What it said on stderr before comes with the same turn of the event loop.
     setImmediate(() => {
       if (this.#closed) return
@@ -257,10 +262,21 @@ class PythonProcess implements Connection {
 
   #dying(): void {
     this.#outbox?.close()
-    if (this.#closeIfOver() || this.#deathTimer !== undefined) return
-    if (this.#ending && this.#exit === undefined) return
+    if (this.#closeIfOver()) return
+    if (this.#exit !== undefined) {
+      if (!this.#settling) this.#closeWithin(DEATH_SETTLES_MS)
+      this.#settling = true
+    } else if (!this.#ending && this.#deathTimer === undefined) {
+      // One that is exiting keeps its own status; one that only closed its end must not live on.
+      this.kill()
+      this.#closeWithin(EXIT_FOLLOWS_MS)
+    }
+  }
+
+  #closeWithin(milliseconds: number): void {
+    clearTimeout(this.#deathTimer)
     // A busy event loop runs late timers before it reads what has come meanwhile.
-    this.#deathTimer = setTimeout(() => setImmediate(() => this.#close()), DEATH_SETTLES_MS)
+    this.#deathTimer = setTimeout(() => setImmediate(() => this.#close()), milliseconds)
   }
 
   #closeIfOver(): boolean {
