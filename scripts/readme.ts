@@ -1,7 +1,7 @@
 /**
  * Runs what the documents show, so that it stays true.
  *
- *   tsx scripts/readme.ts examples   every ```ts block of README.md and docs/guide*.md, against the built package.
+ *   tsx scripts/readme.ts examples   every ```ts block of README.md, docs/guide*.md and docs/supervision.md, against the built package.
  *                                    `ts no-run` is left out; a block `py file=python/text.py` is a file for those after it.
  *   tsx scripts/readme.ts commands   every line of README.md's ```sh blocks that are marked `sh run`, in this folder.
  */
@@ -24,7 +24,7 @@ process.exitCode = totals.failed > 0 ? 1 : 0
 
 function documents(): string[] {
   const docs = join(root, 'docs')
-  const guides = existsSync(docs) ? readdirSync(docs).filter((name) => /^guide.*\.md$/.test(name)) : []
+  const guides = existsSync(docs) ? readdirSync(docs).filter((name) => /^(guide.*|supervision)\.md$/.test(name)) : []
   return ['README.md', ...guides.sort().map((name) => join('docs', name))]
 }
 
