@@ -72,7 +72,7 @@ export class Tree {
       guard: guard satisfies ProcessGuard,
       details: new WeakMap(),
     }
-    this.python = new PythonClient(this.services.names)
+    this.python = new PythonClient(this.services.names, this.supervisor())
     let ended!: (reason: ExitReason) => void
     const exit = new Promise<ExitReason>((resolve) => {
       ended = resolve

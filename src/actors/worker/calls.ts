@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { AbortError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
 import type { Connection } from '../../process/connection.ts'
-import type { Call } from '../call.ts'
+import type { Call, CallHolder } from '../call.ts'
 
 /** How much work is sent ahead at most, in microseconds of the worker's recent average. */
 const AHEAD_MICROS = 1_000
@@ -52,7 +52,7 @@ export interface WorkerCallsOptions {
  * The per-call half of a worker: plain functions around one connection. What was sent and is not answered is here; the
  * lifecycle is the statechart's.
  */
-export class WorkerCalls {
+export class WorkerCalls implements CallHolder {
   readonly name: string
   readonly connection: Connection
   /** Calls answered, whatever the answer. */
@@ -151,6 +151,10 @@ export class WorkerCalls {
     return true
   }
 
+  hasStarted(call: Call): boolean {
+    return this.connection.started() >= call.wireId
+  }
+
   /** Whether calls of less priority wait here although they have not started. */
   holdsLess(priority: number): boolean {
     if (this.#sent.size < 2) return false
@@ -169,7 +173,7 @@ export class WorkerCalls {
       return
     }
     // It may start between one look at the page and the next: what it has done is decided when the recall is through.
-    if (this.connection.started() < call.wireId && this.recall()) call.withdrawn = { ifWaiting, ifRunning }
+    if (!this.hasStarted(call) && this.recall()) call.withdrawn = { ifWaiting, ifRunning }
     else if (ifRunning !== undefined) this.#abandon(call, ifRunning)
   }
 
