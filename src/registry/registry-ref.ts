@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import { describe, ExitError, RegistryError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks } from '../core/options.ts'
-import type { Entries } from './entries.ts'
+import type { Entries, Entry } from './entries.ts'
 import type { RegistryEvent } from './listeners.ts'
 import { type RegistryState, registryState } from './registry.ts'
 import { type RegistryQuery, type SelectedEntry, selectFrom } from './select.ts'
@@ -67,7 +67,7 @@ export class RegistryRef<Key = unknown, Value = unknown> {
 
   /** The owners of a key, with their values, in the order in which they were registered. */
   lookup(key: Key): RegistryEntry<Value>[] {
-    return this.#entries.at(key).map(({ ref, value }) => ({ ref, value: value as Value }))
+    return this.#entries.at(key).map(shown) as RegistryEntry<Value>[]
   }
 
   /** The owner of a key, the first one when there are more; undefined when there is none. */
@@ -184,4 +184,9 @@ export class RegistryRef<Key = unknown, Value = unknown> {
     if (this.#last !== undefined) return this.#last
     throw new ExitError('noproc', `there is no registry "${this.name}"`)
   }
+}
+
+// Made once: look-ups are what a registry is for.
+function shown({ ref, value }: Entry): RegistryEntry {
+  return { ref, value }
 }
