@@ -287,7 +287,10 @@ export abstract class Supervision {
   killChildren(): void {
     this.closing = true
     this.planner.close()
-    for (const child of this.children.list()) this.starts.callOff(child)
+    for (const child of this.children.list().reverse()) {
+      this.starts.callOff(child)
+      if (child.ref !== undefined) this.family.kill(child.ref)
+    }
     this.family.killAll()
     this.children.clear()
     this.closed()
