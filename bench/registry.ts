@@ -6,9 +6,10 @@ const keysEach = 100
 
 /**
  * What a registry of so many unique keys costs, in microseconds each: to look a key up, to register one more for an actor
- * that has some, and to register the first one of an actor.
+ * that has some, to register the first one of an actor, and for scale to look one up in a `Map` that holds
+ * nothing else. Keys are looked up in no order, so that it is memory that counts.
  */
-export async function registryAtSize(size: number): Promise<[number, number, number]> {
+export async function registryAtSize(size: number): Promise<[number, number, number, number]> {
   const { startTree, registry, dynamicSupervisor, actor } = await otpy()
   const tree = await startTree({ children: [registry('keys'), dynamicSupervisor('owners')] })
   const keys = tree.registry('keys')
@@ -35,7 +36,13 @@ export async function registryAtSize(size: number): Promise<[number, number, num
   }
   await each(0, size, lookUp)
   const lookup = await each(0, size, lookUp)
-  if (found !== 2 * size) throw new Error('a key was not found')
+  const bare = new Map(names.map((name) => [name, { name }]))
+  const get = (at: number): void => {
+    if (bare.get(names[(at * 7_919) % size]!)?.name !== undefined) found++
+  }
+  await each(0, size, get)
+  const scale = await each(0, size, get)
+  if (found !== 4 * size) throw new Error('a key was not found')
   await tree.stop()
-  return [lookup, more, first]
+  return [lookup, more, first, scale]
 }

@@ -150,6 +150,7 @@ export const rows: readonly Row[] = [
       us('lookup among 100,000 keys', '≤ 0.3 µs'),
       us('register, 100,000 keys there', '≤ 2 µs'),
       us("register, an actor's first key"),
+      us('get of a bare Map, for scale'),
     ],
     rounds: 5,
     alone: (_, quick) => () => registryAtSize(quick ? 10_000 : 100_000),
