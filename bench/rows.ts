@@ -1,6 +1,12 @@
 import { actorLayer } from './actor-layer.ts'
 import { askOverSend } from './ask.ts'
-import { childrenAtSize } from './children.ts'
+import {
+  childrenAtSize,
+  crashToRestarted,
+  inspectAtSize,
+  requestBesideFailing,
+  stopAtSize,
+} from './children.ts'
 import { type Contender, type Contestant, type Setting, startToFirstCall } from './contender.ts'
 import { heapGrowth } from './heap.ts'
 import { duration, latency, throughput } from './measure.ts'
@@ -137,12 +143,44 @@ export const rows: readonly Row[] = [
   {
     id: 'children',
     metrics: [
-      us('startChild, first 1,000'),
-      us('startChild, last 1,000 of 100,000', '≤ 1.5 × the first'),
-      us('stop, a child of 100,000', '≤ 50 µs'),
+      {
+        title: 'startChild of a machine',
+        unit: '× createActor().start()',
+        better: 'lower',
+        goal: '≤ 1.5',
+      },
+      us('startChild, among the first 5,000'),
+      us('startChild, the last 5,000 of 100,000', '≤ 1.5 × the first'),
     ],
     rounds: 1,
-    alone: (_, quick) => () => childrenAtSize(quick ? 10_000 : 100_000),
+    alone: (_, quick) => () => childrenAtSize(quick ? 20_000 : 100_000),
+  },
+  {
+    id: 'stopping',
+    metrics: [
+      ms('stop of 100,000 children with a timer each', '≤ 3,000 ms'),
+      { title: 'each, over each of 10,000', unit: '×', better: 'lower', goal: '≤ 1.5' },
+    ],
+    rounds: 1,
+    alone: (_, quick) => () => stopAtSize(quick ? 10_000 : 100_000),
+  },
+  {
+    id: 'restart',
+    metrics: [us('crash to restarted p50', '≤ 100 µs'), us('crash to restarted p99')],
+    rounds: 3,
+    alone: (_, quick) => () => crashToRestarted(quick ? 500 : 3_000),
+  },
+  {
+    id: 'failing',
+    metrics: [us('startChild beside one that fails at every start, p99', '≤ 1,000 µs')],
+    rounds: 3,
+    alone: (_, quick) => async () => [await requestBesideFailing(quick ? 200 : 2_000)],
+  },
+  {
+    id: 'inspect',
+    metrics: [ms('inspect() of 10,000 actors', '≤ 50 ms'), ms('inspect() of 1,000 actors')],
+    rounds: 3,
+    alone: () => async () => [await inspectAtSize(10_000), await inspectAtSize(1_000)],
   },
   {
     id: 'registry',

@@ -1,5 +1,6 @@
 import type { ActorRefFrom, AnyActorLogic, InputFrom } from 'xstate'
 import type { ChildSpec, ChildSpecOptions, StartContext } from '../core/child-spec.ts'
+import { Attempt } from './attempt.ts'
 import { checkActorOptions } from './options.ts'
 
 /** A {@link ChildSpec} whose actor runs this logic. */
@@ -21,13 +22,21 @@ export interface ActorOptions<Logic extends AnyActorLogic> extends ChildSpecOpti
 export function actor<Logic extends AnyActorLogic>(
   id: string,
   logic: Logic,
-  options: ActorOptions<Logic> = {},
+  options?: ActorOptions<Logic>,
 ): ActorSpec<Logic> {
+  // Most have none, and there may be very many of them.
+  if (options === undefined) return { id, start: (context) => start(context, logic, id, undefined) }
   checkActorOptions(options, id)
   const { input, ...spec } = options
-  return {
-    ...spec,
-    id,
-    start: ({ spawn }) => spawn(logic, input === undefined ? { id } : { id, input }),
-  }
+  return { ...spec, id, start: (context) => start(context, logic, id, input) }
+}
+
+function start<Logic extends AnyActorLogic>(
+  context: StartContext,
+  logic: Logic,
+  id: string,
+  input: InputFrom<Logic> | undefined,
+): ActorRefFrom<Logic> {
+  if (context instanceof Attempt) return context.spawnActor(logic, id, input)
+  return context.spawn(logic, input === undefined ? { id } : { id, input })
 }

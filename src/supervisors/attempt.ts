@@ -8,6 +8,8 @@ import type { ActorName } from '../core/name.ts'
 import type { TreeServices } from '../core/services.ts'
 import type { Child, PendingStart } from './children.ts'
 
+const NONE: readonly AnyActorRef[] = []
+
 /**
  * One start of one child: the context that its start function gets, and what that has spawned so far. Actors count as
  * the child's from their spawn on, so that a start which never ends can still be undone.
@@ -15,10 +17,10 @@ import type { Child, PendingStart } from './children.ts'
 export class Attempt implements StartContext, PendingStart {
   readonly services: TreeServices
   readonly listed: boolean
-  readonly spawned: AnyActorRef[] = []
-  /** Free of `this`, since start functions take it apart. */
-  readonly spawn: StartContext['spawn']
+  /** Most spawn one: an array that was pushed to has room for many more. */
+  spawned: readonly AnyActorRef[] = NONE
   readonly #child: Child
+  readonly #family: Family<Child>
   #open = true
   #ended: Map<AnyActorRef, ExitReason> | undefined
   #controller: AbortController | undefined
@@ -29,29 +31,40 @@ export class Attempt implements StartContext, PendingStart {
     this.services = services
     this.listed = child.listed
     this.#child = child
-    this.spawn = <Logic extends AnyActorLogic>(
-      logic: Logic,
-      options?: { readonly id?: string; readonly input?: InputFrom<Logic> },
-    ): ActorRefFrom<Logic> => {
-      const { id } = child.spec
-      if (!this.#open)
-        throw new StartError(id, 'refused', 'its start is over, or nobody waits for it any more')
-      const name = this.spawned.length === 0 ? this.#name : undefined
-      // Nothing of an actor that cannot have its name may run.
-      if (name !== undefined) services.names.assertFree(name)
-      const ref = family.spawn(logic, child, { id: options?.id ?? id, input: options?.input })
-      const actor = ref as unknown as AnyActorRef
-      if (name !== undefined && isAlive(actor)) {
-        try {
-          services.names.register(name, actor)
-        } catch (error) {
-          family.kill(actor)
-          throw error
-        }
-      }
-      this.spawned.push(actor)
-      return ref
+    this.#family = family
+  }
+
+  /** Free of `this`, since start functions take it apart. */
+  get spawn(): StartContext['spawn'] {
+    return (logic, options) => this.spawnActor(logic, options?.id ?? this.#child.spec.id, options?.input)
+  }
+
+  /** {@link spawn} without a function of its own for each start: what most starts of most children are. */
+  spawnActor<Logic extends AnyActorLogic>(
+    logic: Logic,
+    id: string,
+    input: InputFrom<Logic> | undefined,
+  ): ActorRefFrom<Logic> {
+    if (!this.#open) {
+      const why = 'its start is over, or nobody waits for it any more'
+      throw new StartError(this.#child.spec.id, 'refused', why)
     }
+    const { names } = this.services
+    const name = this.spawned.length === 0 ? this.#name : undefined
+    // Nothing of an actor that cannot have its name may run.
+    if (name !== undefined) names.assertFree(name)
+    const ref = this.#family.spawn(logic, this.#child, { id, input })
+    const actor = ref as unknown as AnyActorRef
+    if (name !== undefined && isAlive(actor)) {
+      try {
+        names.register(name, actor)
+      } catch (error) {
+        this.#family.kill(actor)
+        throw error
+      }
+    }
+    this.spawned = this.spawned.length === 0 ? [actor] : [...this.spawned, actor]
+    return ref
   }
 
   get signal(): AbortSignal {
@@ -93,8 +106,7 @@ export class Attempt implements StartContext, PendingStart {
       this.#open = false
       return undefined
     }
-    const ref = this.spawned.find((spawned) => spawned === result)
-    if (ref === undefined) {
+    if (!this.spawned.includes(result as AnyActorRef)) {
       throw new StartError(
         id,
         'refused',
@@ -102,6 +114,7 @@ export class Attempt implements StartContext, PendingStart {
       )
     }
     this.#open = false
+    const ref = result as AnyActorRef
     const name = this.#name
     if (name !== undefined && ref !== this.spawned[0] && isAlive(ref)) {
       this.services.names.unregister(name, this.spawned[0] as AnyActorRef)

@@ -12,6 +12,7 @@ import { OptionError } from '../core/errors.ts'
 import { partitionOf } from './key-hash.ts'
 import { type SupervisorActorRef, supervisionOf, supervisorLogic } from './logic.ts'
 import { checkPartitionOptions, type PartitionSupervisorOptions, resolveRestartOptions } from './options.ts'
+import type { Started } from './starts.ts'
 import { type StaticOptions, StaticSupervision } from './static-supervision.ts'
 
 /** The child of a partition. */
@@ -85,7 +86,7 @@ export class PartitionSupervision extends StaticSupervision {
     this.#count = count
   }
 
-  #add(partition: number): Promise<AnyActorRef | undefined> {
+  #add(partition: number): Started {
     const spec = this.#template(partition)
     this.#growing = true
     try {

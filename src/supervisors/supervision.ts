@@ -86,11 +86,24 @@ export abstract class Supervision {
 
   // Requests
 
-  /** Starts a child; its start may take time. */
-  async startChild(spec: ChildSpec): Promise<AnyActorRef | undefined> {
+  /** Starts a child; its start may take time. Throws, or rejects, when it is refused or fails. */
+  startChild(spec: ChildSpec): Started {
     const child = this.#add(spec)
     try {
-      return this.#keep(child, await this.startOnce(child))
+      const started = this.startOnce(child)
+      return started instanceof Promise ? this.#startedLater(child, started) : this.#keep(child, started)
+    } catch (error) {
+      this.#remove(child)
+      throw error
+    }
+  }
+
+  async #startedLater(
+    child: Child,
+    started: Promise<AnyActorRef | undefined>,
+  ): Promise<AnyActorRef | undefined> {
+    try {
+      return this.#keep(child, await started)
     } catch (error) {
       this.#remove(child)
       throw error

@@ -35,7 +35,8 @@ export class SupervisorRef {
    * `StartError` of a start that failed.
    */
   async startChild<Spec extends ChildSpec>(spec: Spec): Promise<StartedRef<Spec>> {
-    return (await this.supervision().startChild(spec)) as StartedRef<Spec>
+    const started = this.supervision().startChild(spec)
+    return (started instanceof Promise ? await started : started) as StartedRef<Spec>
   }
 
   /**
