@@ -11,7 +11,8 @@ import type { Child } from './children.ts'
 import { type SupervisorActorRef, supervisorLogic } from './logic.ts'
 import { checkDynamicOptions, type DynamicSupervisorOptions, resolveRestartOptions } from './options.ts'
 import { stopTogether } from './shutdown.ts'
-import { Supervision, type SupervisionOptions } from './supervision.ts'
+import { Supervision } from './supervision.ts'
+import type { SupervisionOptions } from './upkeep.ts'
 
 /** What a dynamic supervision is made with. */
 export interface DynamicOptions extends SupervisionOptions {

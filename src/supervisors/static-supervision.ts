@@ -6,7 +6,8 @@ import { type Child, newChild } from './children.ts'
 import type { Plan } from './planner.ts'
 import { stopInReverse } from './shutdown.ts'
 import { type AutoShutdown, concernedBy, type Strategy } from './strategies.ts'
-import { Supervision, type SupervisionOptions } from './supervision.ts'
+import { Supervision } from './supervision.ts'
+import type { SupervisionOptions } from './upkeep.ts'
 
 /** What a supervision of a list is made with. */
 export interface StaticOptions extends SupervisionOptions {

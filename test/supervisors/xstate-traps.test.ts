@@ -12,12 +12,13 @@ import {
   setup,
   spawnChild,
 } from 'xstate'
+import { exitActor } from '../../src/actors/family.ts'
 import { exitReasonOf, isAlive, watchExit } from '../../src/actors/lifecycle.ts'
 import { Exit, type ExitReason } from '../../src/core/exit-reason.ts'
 import { actor } from '../../src/supervisors/actor.ts'
 import { dynamicSupervisor } from '../../src/supervisors/dynamic-supervisor.ts'
 import { polite, probe, slow } from '../support/probe.ts'
-import { child, childOf, record, SimulatedClock, tree, turns } from '../support/trees.ts'
+import { child, childOf, gate, record, SimulatedClock, tree, turns } from '../support/trees.ts'
 
 // What xstate does by itself in these cases is in its own way right, and deadly for a supervisor.
 
@@ -299,5 +300,89 @@ describe('timers of a tree', () => {
     // Quadratic, each would take ten times as long. A machine that is busy may need a second look.
     const many = await stop(20_000)
     expect(many < limit ? many : await stop(20_000)).toBeLessThan(limit)
+  })
+})
+
+describe('children that are still active when their parent is gone', () => {
+  it('are stopped by whoever holds them: a supervisor that is killed, or whose logic throws', async () => {
+    const t = await tree({ children: [dynamicSupervisor('d', { restart: 'temporary' })] })
+    const held = await t.supervisor('d').startChild(actor('it', probe))
+    // What a root of xstate does to children that are in no snapshot.
+    const root = createActor(createMachine({})).start()
+    const orphan = createActor(probe, { parent: root } as never).start()
+    root.stop()
+    expect(orphan.getSnapshot().status).toBe('active')
+    exitActor(t.whereis('d') as AnyActorRef, 'killed')
+    expect(isAlive(held)).toBe(false)
+  })
+})
+
+describe('a parent machine', () => {
+  it('that is an actor of a tree may fail with its own child, as xstate has it, and is restarted', async () => {
+    const waiting = gate()
+    const parent = setup({ actors: { child: fromPromise(() => waiting.promise) } }).createMachine({
+      invoke: { src: 'child', id: 'child' },
+    })
+    const uncaught = await uncaughtDuring(async () => {
+      const t = await tree({ maxRestarts: 1, children: [actor('it', parent)] })
+      const told = record(t, 'child.restarting')
+      waiting.fail(new Error('boom'))
+      await t.done
+      expect(told).toEqual(['restarting it error: boom'])
+    })
+    expect(uncaught).toEqual([])
+  })
+})
+
+describe('an actor that is stopped', () => {
+  it('runs no exit actions, drops what is queued, and has what it invoked disposed', async () => {
+    const seen: string[] = []
+    const machine = setup({
+      actors: { helper: fromCallback(() => () => void seen.push('disposed')) },
+    }).createMachine({
+      invoke: { src: 'helper' },
+      exit: () => void seen.push('exit action'),
+      on: {
+        // The second is queued while the first is at work.
+        first: {
+          actions: [({ self }) => self.send({ type: 'second' }), ({ self }) => exitActor(self, 'killed')],
+        },
+        second: { actions: () => void seen.push('late effect') },
+      },
+    })
+    const t = await tree({ children: [actor('it', machine, { restart: 'temporary' })] })
+    const ref = await childOf(t, undefined, 'it')
+    ref.send({ type: 'first' })
+    await turns()
+    expect(isAlive(ref)).toBe(false)
+    expect(seen).not.toContain('late effect')
+    expect(seen).not.toContain('exit action')
+    expect(seen).toContain('disposed')
+  })
+
+  it('before it was started is seen to have ended', () => {
+    const never = createActor(probe)
+    expect(isAlive(never)).toBe(true)
+    const reasons: ExitReason[] = []
+    watchExit(never, (reason) => reasons.push(reason))
+    exitActor(never, 'killed')
+    expect([isAlive(never), reasons]).toEqual([false, ['killed']])
+  })
+})
+
+describe('the system of a tree', () => {
+  it('is one: its actors find each other by system id, and inspection that comes late sees them', async () => {
+    const named = createMachine({ invoke: { src: fromCallback(() => {}), systemId: 'helper' } })
+    const t = await tree({ children: [actor('it', named), actor('other', probe)] })
+    const [it, other] = [await childOf(t, undefined, 'it'), await childOf(t, undefined, 'other')]
+    expect(other.system).toBe(it.system)
+    expect(other.system.get('helper')).toBeDefined()
+    const events: string[] = []
+    const { unsubscribe } = it.system.inspect((event) => {
+      if (event.type === '@xstate.event') events.push(event.event.type)
+    })
+    other.send({ type: 'finish' })
+    unsubscribe()
+    expect(events).toContain('finish')
   })
 })
