@@ -25,7 +25,14 @@ export function actor<Logic extends AnyActorLogic>(
   options?: ActorOptions<Logic>,
 ): ActorSpec<Logic> {
   // Most have none, and there may be very many of them.
-  if (options === undefined) return { id, start: (context) => start(context, logic, id, undefined) }
+  if (options === undefined) {
+    return {
+      id,
+      start(context) {
+        return start(context, logic, id, undefined)
+      },
+    }
+  }
   checkActorOptions(options, id)
   const { input, ...spec } = options
   return { ...spec, id, start: (context) => start(context, logic, id, input) }
