@@ -59,6 +59,8 @@ export async function actorLayer(calls: number): Promise<number> {
     clock: systemClock,
     maxQueue: 1_000,
     strategy: 'lifo',
+    overload: 'reject',
+    workerDrained: () => undefined,
     observer: new CallObserver(new EventEmitter<TreeEvents>(), 'bench', () => systemClock.now()),
     wantsWorker: () => undefined,
     workerReady: () => undefined,

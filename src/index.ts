@@ -12,9 +12,13 @@ export type { ShutdownEvent } from './actors/lifecycle.ts'
 export { type ExitEvent, link, unlink } from './actors/link.ts'
 export { type Down, monitor } from './actors/monitor.ts'
 export type { CallOptions } from './actors/pool/call-options.ts'
+export type { HistogramSummary } from './actors/pool/histogram.ts'
+export type { WorkerChoice } from './actors/pool/idle-workers.ts'
 export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'
-export { type ExecOptions, PoolRef } from './client/pool-ref.ts'
+export { Lease } from './client/lease.ts'
+export { type CheckoutOptions, PoolRef } from './client/pool-ref.ts'
 export { type ClientCallOptions, PythonClient } from './client/python-client.ts'
+export type { ExecOptions } from './client/snippets.ts'
 export type {
   ChildSpec,
   ChildSpecOptions,

@@ -66,7 +66,7 @@ def load(module):
 def resolve(module, name):
     """The callable. Raises what the import raises, `AttributeError`, or `TypeError` when it is not callable."""
     if module == "otpy.builtins":
-        return {"eval": evaluate, "exec": execute}[name]
+        return {"eval": evaluate, "exec": execute, "forget": forget}[name]
     target = load(module)
     at = module
     for part in name.split("."):
@@ -81,11 +81,26 @@ def resolve(module, name):
     return target
 
 
-def evaluate(expression, local_names=None):
-    """The value of an expression, in a namespace of its own."""
-    return eval(expression, {"__name__": "otpy.eval", **(local_names or {})})
+_namespaces = {}
+"""What leases have defined, by their ids."""
 
 
-def execute(code, local_names=None):
-    """Runs statements in a namespace of their own; nothing comes back."""
-    exec(code, {"__name__": "otpy.exec", **(local_names or {})})
+def evaluate(expression, names=None, namespace=None):
+    """The value of an expression: in a namespace of its own, or in one that lasts until it is forgotten."""
+    return eval(expression, _scope("otpy.eval", names, namespace))
+
+
+def execute(code, names=None, namespace=None):
+    """Runs statements: in a namespace of their own, or in one that lasts until it is forgotten. Nothing comes back."""
+    exec(code, _scope("otpy.exec", names, namespace))
+
+
+def forget(namespace):
+    """Ends a namespace."""
+    _namespaces.pop(namespace, None)
+
+
+def _scope(module, names, namespace):
+    scope = {"__name__": module} if namespace is None else _namespaces.setdefault(namespace, {"__name__": "otpy.lease"})
+    scope.update(names or {})
+    return scope

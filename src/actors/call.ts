@@ -1,6 +1,7 @@
 import type { Deadline } from '../core/deadlines.ts'
 import { TimeoutError } from '../core/errors.ts'
 import type { LinkedNode } from '../core/linked-list.ts'
+import type { Queued } from './queue.ts'
 
 /** What a call may say for itself; all resolved. */
 export interface CallRequest {
@@ -36,7 +37,7 @@ export interface CallHolder {
 }
 
 /** One call on its way. It settles once, whatever happens to it. */
-export class Call {
+export class Call implements Queued {
   readonly request: CallRequest
   /** The pool's own count: what came first. */
   readonly sequence: number
@@ -50,7 +51,9 @@ export class Call {
   readonly queuedAt: number
   /** Why it shall be refused if it turns out that it has not started. */
   withdrawn: Withdrawal | undefined = undefined
-  place: LinkedNode<Call> | undefined = undefined
+  place: LinkedNode<Queued> | undefined = undefined
+  /** Where it waits, while it does. */
+  queue: { remove(call: Call): void } | undefined = undefined
   deadline: Deadline<Call> | undefined = undefined
   queueDeadline: Deadline<Call> | undefined = undefined
 
@@ -66,6 +69,10 @@ export class Call {
     this.queuedAt = queuedAt
     this.#resolve = resolve
     this.#reject = reject
+  }
+
+  get priority(): number {
+    return this.request.priority
   }
 
   /** `module.fn`, for messages. */

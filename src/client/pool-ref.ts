@@ -2,8 +2,11 @@ import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool
 import type { Dispatcher } from '../actors/pool/dispatcher.ts'
 import { type PoolActor, type PoolContext, poolStatistics } from '../actors/pool/machine.ts'
 import type { PoolStatistics, WorkerStatistics } from '../actors/pool/statistics.ts'
-import { OptionError, PoolStoppedError } from '../core/errors.ts'
+import { AbortError, PoolStoppedError } from '../core/errors.ts'
+import { type CheckTable, checkOptions, checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
+import { Lease } from './lease.ts'
+import { type ExecOptions, snippet } from './snippets.ts'
 
 /** What is remembered of the pool actor while it is the same one. */
 interface Target {
@@ -12,11 +15,26 @@ interface Target {
   readonly options: CallDefaults
 }
 
-/** {@link CallOptions}, and names for the code. */
-export interface ExecOptions extends CallOptions {
-  /** Names that the code may use beside the builtins. Default none. */
-  readonly locals?: Readonly<Record<string, unknown>>
+/** How a worker is checked out. */
+export interface CheckoutOptions {
+  /** Whether to wait when no worker is idle. Default true. */
+  readonly block?: boolean
+  /** Milliseconds to wait; Infinity for no limit. Default 5,000. */
+  readonly timeout?: number
+  /** Higher goes first, among calls and checkouts. Default 0. */
+  readonly priority?: number
+  /** Gives up waiting; when the worker has been checked out, its calls are aborted and its process is replaced. */
+  readonly signal?: AbortSignal
 }
+
+const checkoutTable: CheckTable<CheckoutOptions> = {
+  block: checks.boolean,
+  timeout: checks.milliseconds,
+  priority: checks.priority,
+  signal: checks.signal,
+}
+
+const checkoutDefaults = { block: true, timeout: 5_000, priority: 0 }
 
 const NO_ARGS: readonly unknown[] = []
 
@@ -69,17 +87,17 @@ export class PoolRef {
   }
 
   /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */
-  eval(
+  async eval(
     expression: string,
     locals?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<unknown> {
-    return this.#builtin('eval', expression, locals, options)
+    return this.call(...snippet('eval', expression, locals), options)
   }
 
   /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
   async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
-    await this.#builtin('exec', code, locals, options)
+    await this.call(...snippet('exec', code, locals), options)
   }
 
   /**
@@ -93,6 +111,69 @@ export class PoolRef {
     target.ref.send({ type: 'pool.cast', module, fn, args, ...(options && { options }) })
   }
 
+  /**
+   * A worker for you alone. Waits for its turn among the calls; without `block` it resolves with `full` when no worker is idle.
+   *
+   * Rejects with `TimeoutError` of phase `queue`, `AbortError`, `PoolSaturatedError`, `PoolStoppedError` or `OptionError`.
+   */
+  checkout(options?: CheckoutOptions & { readonly block?: true }): Promise<Lease>
+  checkout(options?: CheckoutOptions): Promise<Lease | 'full'>
+  async checkout(options: CheckoutOptions = {}): Promise<Lease | 'full'> {
+    const { block, timeout, priority, signal } = resolveOptions(
+      options,
+      checkoutTable,
+      checkoutDefaults,
+      'checkout: ',
+    )
+    const target = this.#resolve()
+    if (target === undefined) throw this.#stopped()
+    if (signal?.aborted) throw new AbortError(signal.reason, 'checkout')
+    const ticket = target.dispatcher.checkout({ block, timeout, priority })
+    const cancel = (): void => ticket.cancel(new AbortError(signal?.reason, 'checkout'))
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      const lease = await ticket.lease
+      return lease === 'full' ? lease : new Lease(lease, target.options, signal)
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  /** Runs the function with a worker of its own, which is released however it ends. Rejects with what it throws, or as {@link checkout}. */
+  async transaction<T>(
+    fn: (lease: Lease) => T | PromiseLike<T>,
+    options?: Omit<CheckoutOptions, 'block'>,
+  ): Promise<T> {
+    const lease = await this.checkout({ ...options, block: true })
+    try {
+      return await fn(lease)
+    } finally {
+      await lease.release()
+    }
+  }
+
+  /** Changes how many workers there are, while it runs. Workers that are too many go when they hold no call. Throws `OptionError`. */
+  resize(size: { readonly size?: number; readonly maxOverflow?: number }): void {
+    checkOptions(size, { size: checks.positive, maxOverflow: checks.count }, 'resize: ')
+    this.#here()
+    this.#target!.ref.send({ type: 'pool.resize', ...size })
+  }
+
+  /** Refuses calls from now on, with `PoolStoppedError`, and resolves when all that were accepted are answered. {@link resume} opens it again. */
+  async drain(): Promise<void> {
+    await this.#here().dispatcher.drain()
+  }
+
+  /** Lets calls wait from now on; what has started goes on. */
+  suspend(): void {
+    this.#here().dispatcher.suspend()
+  }
+
+  /** Ends {@link suspend} and {@link drain}. */
+  resume(): void {
+    this.#here().dispatcher.resume()
+  }
+
   /** Counters and what is going on right now. Cheap. Throws `PoolStoppedError` when the pool is not there. */
   stats(): PoolStatistics {
     return poolStatistics(this.#here())
@@ -101,18 +182,6 @@ export class PoolRef {
   /** The pool's workers, ready or not. Throws `PoolStoppedError` when the pool is not there. */
   workers(): readonly WorkerStatistics[] {
     return this.#here().workers()
-  }
-
-  #builtin(
-    fn: string,
-    source: string,
-    locals: Readonly<Record<string, unknown>> | undefined,
-    options: CallOptions | undefined,
-  ): Promise<unknown> {
-    if (typeof source !== 'string') {
-      return Promise.reject(new OptionError(fn === 'eval' ? 'expression' : 'code', 'a string', source))
-    }
-    return this.call('otpy.builtins', fn, [source, locals ?? null], options)
   }
 
   #here(): PoolContext {

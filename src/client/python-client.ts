@@ -6,7 +6,8 @@ import type { PoolOptions } from '../pools/options.ts'
 import { pool } from '../pools/pool.ts'
 import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '../pools/routes.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
-import { type ExecOptions, PoolRef } from './pool-ref.ts'
+import { PoolRef } from './pool-ref.ts'
+import type { ExecOptions } from './snippets.ts'
 
 /** {@link CallOptions}, and which pool. */
 export interface ClientCallOptions extends CallOptions {

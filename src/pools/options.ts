@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { WorkerChoice } from '../actors/pool/idle-workers.ts'
 import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
 import { type Backoff, type BackoffOptions, resolveBackoff } from '../supervisors/backoff.ts'
 
@@ -8,12 +9,21 @@ export interface PoolOptions {
   readonly size?: number
   /** Start workers when they are first needed. Default false. */
   readonly lazy?: boolean
-  /** Which idle worker is next: the one that was idle last (`lifo`) or longest (`fifo`). Default `lifo`. */
-  readonly strategy?: 'lifo' | 'fifo'
+  /** Extra workers while all are busy and calls wait. Default 0. */
+  readonly maxOverflow?: number
+  /** Milliseconds that an extra worker stays when it is idle. Default 10,000. */
+  readonly overflowTtl?: number
+  /**
+   * Which idle worker is next: the one that was idle last (`lifo`), or longest (`fifo`), whose process has answered fewest calls
+   * (`least_used`), or any (`random`). Default `lifo`.
+   */
+  readonly strategy?: WorkerChoice
   /** Send short calls to a worker before it is free (`auto`), or never (0). Default `auto`. */
   readonly prefetch?: 'auto' | 0
   /** Calls that may wait; one more is refused. Default 1,000. */
   readonly maxQueue?: number
+  /** Which call is refused when one more than `maxQueue` would wait: the new one (`reject`), or the one that has waited longest. Default `reject`. */
+  readonly overload?: 'reject' | 'drop_oldest'
   /** Milliseconds that a call may wait for its start. Default Infinity. */
   readonly queueTimeout?: number
   /** Milliseconds that a call may wait and run together. Default 30,000. */
@@ -67,7 +77,10 @@ const initializerForm = {
 const table: CheckTable<PoolOptions> = {
   size: checks.positive,
   lazy: checks.boolean,
-  strategy: checks.oneOf('lifo', 'fifo'),
+  maxOverflow: checks.count,
+  overflowTtl: checks.milliseconds,
+  strategy: checks.oneOf('lifo', 'fifo', 'least_used', 'random'),
+  overload: checks.oneOf('reject', 'drop_oldest'),
   prefetch: { expected: '"auto" or 0', ok: (v) => v === 'auto' || v === 0 },
   maxQueue: checks.limit,
   queueTimeout: checks.milliseconds,
@@ -101,7 +114,10 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
     {
       size: availableParallelism(),
       lazy: false,
+      maxOverflow: 0,
+      overflowTtl: 10_000,
       strategy: 'lifo',
+      overload: 'reject',
       prefetch: 'auto',
       maxQueue: 1_000,
       queueTimeout: Number.POSITIVE_INFINITY,

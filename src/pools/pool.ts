@@ -91,10 +91,12 @@ class PoolMembers {
       clock,
       maxQueue: options.maxQueue,
       strategy: options.strategy,
+      overload: options.overload,
       observer: new CallObserver(events, id, () => clock.now()),
       wantsWorker: () => this.#wantsWorker(),
       workerReady: (calls) => this.#workerReady(calls.name),
       workerGone: (calls) => this.#workerGone(calls.name),
+      workerDrained: (calls) => this.#pool?.send({ type: 'worker.drained', name: calls.name }),
     })
   }
 
@@ -138,7 +140,10 @@ class PoolMembers {
         options: this.#options,
         workers: () => this.#roster.list(),
         // Not within the pool's own transition: xstate warns of actors that are made there.
-        starter: { start: (slot) => queueMicrotask(() => this.#startWorker(workers, slot)) },
+        starter: {
+          start: (slot) => queueMicrotask(() => this.#startWorker(workers, slot)),
+          stop: (slot) => queueMicrotask(() => this.#stopWorker(workers, slot)),
+        },
         castFailed: ({ module, fn }, error) => {
           const { events } = services
           events.emit('cast.failed', {
@@ -177,6 +182,14 @@ class PoolMembers {
     }
   }
 
+  #stopWorker(workers: SupervisorRef, slot: number): void {
+    const name = `${this.#id}.${slot}`
+    this.#roster.stopped(name)
+    workers.terminateChild(name).catch((error: unknown) => {
+      if (!(error instanceof SupervisorError)) throw error
+    })
+  }
+
   #worker(slot: number): ChildSpec {
     const { cwd, pythonPath } = this.#options
     return workerSpec(
@@ -194,7 +207,10 @@ class PoolMembers {
   }
 
   #wantsWorker(): void {
-    if (this.#options.lazy) this.#pool?.send({ type: 'worker.wanted' })
+    const context = this.#pool?.getSnapshot().context
+    // Most pools have all their workers, and a statechart's event for each call that waits would cost more than the call.
+    if (context === undefined || context.slots.size >= context.size + context.maxOverflow) return
+    this.#pool?.send({ type: 'worker.wanted' })
   }
 
   #workerReady(name: string): void {

@@ -24,6 +24,10 @@ export class Roster {
     this.#entries.set(name, { link, state })
   }
 
+  stopped(name: string): void {
+    this.#entries.delete(name)
+  }
+
   list(): WorkerStatistics[] {
     return Array.from(this.#entries, ([id, { link, state }]) => {
       const pid = link.exit === undefined ? link.pid : undefined

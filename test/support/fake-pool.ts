@@ -24,10 +24,12 @@ export class FakePool {
       clock: this.clock,
       maxQueue: 1_000,
       strategy: 'lifo',
+      overload: 'reject',
       observer: new CallObserver(this.events, 'fake', () => this.clock.now()),
       wantsWorker: () => undefined,
       workerReady: () => undefined,
       workerGone: () => undefined,
+      workerDrained: () => undefined,
       ...rest,
     })
   }

@@ -1,65 +1,98 @@
 import type { Clock } from '../../core/clock.ts'
-import { Deadlines } from '../../core/deadlines.ts'
-import { AbortError, PoolSaturatedError, type PoolStoppedError, TimeoutError } from '../../core/errors.ts'
-import { Call, type CallRequest, callTimeout } from '../call.ts'
+import {
+  AbortError,
+  PoolSaturatedError,
+  type PoolStoppedError,
+  type ProcessExit,
+  TimeoutError,
+} from '../../core/errors.ts'
+import { Call, type CallRequest } from '../call.ts'
+import { WaitQueue } from '../queue.ts'
 import type { WorkerCalls, WorkerHost } from '../worker/calls.ts'
-import { AbortSignals } from './abort-signals.ts'
+import { Draining } from './draining.ts'
+import { IdleWorkers, type WorkerChoice } from './idle-workers.ts'
+import { Checkout, type CheckoutRequest, type CheckoutTicket, type WorkerLease } from './lease.ts'
+import { type LeasePool, Leases } from './leases.ts'
+import { CallLimits } from './limits.ts'
 import type { CallObserver } from './observer.ts'
-import { CallQueue } from './queue.ts'
+import { WorkerPicker } from './picker.ts'
+import { StallWatch } from './stall-watch.ts'
 import { PoolCounters } from './statistics.ts'
-
-/** A worker that has answered nothing for so long gives back what was sent ahead to it. */
-const STALLED_AFTER_MS = 2
 
 export interface DispatcherOptions {
   readonly name: string
   readonly clock: Clock
   readonly maxQueue: number
-  /** Which idle worker is next: the one that was idle last, or the one that has been idle longest. */
-  readonly strategy: 'lifo' | 'fifo'
+  /** Which call goes when one more than `maxQueue` would wait: the new one, or the one that has waited longest. */
+  readonly overload: 'reject' | 'drop_oldest'
+  readonly strategy: WorkerChoice
   /** Told of each call, when somebody listens. */
   readonly observer: CallObserver
-  /** A call waits and no worker is free: a lazy pool may start one. */
+  /** A call waits and no worker is free: another one may be started. */
   readonly wantsWorker: () => void
   readonly workerReady: (worker: WorkerCalls) => void
   readonly workerGone: (worker: WorkerCalls) => void
+  /** A worker that was retired holds nothing any more. */
+  readonly workerDrained: (worker: WorkerCalls) => void
 }
 
 /**
  * The per-call half of a pool: who is free, who waits, who holds what. Plain functions; the pool's statechart decides
  * whether it is open, and is not told of calls.
  */
-export class Dispatcher implements WorkerHost {
-  readonly queue = new CallQueue()
+export class Dispatcher implements WorkerHost, LeasePool {
+  readonly queue = new WaitQueue<Call | Checkout>()
   readonly counters = new PoolCounters()
   /** Ready workers. */
   readonly workers = new Set<WorkerCalls>()
+  readonly leases = new Leases(this)
   readonly #options: DispatcherOptions
-  readonly #deadlines: Deadlines<Call>
-  readonly #queueDeadlines: Deadlines<Call>
-  readonly #signals = new AbortSignals<Call>((call, reason) => this.#aborted(call, reason))
-  /** Workers without a call, in the order in which they became so. */
-  #idle: WorkerCalls[] = []
+  readonly #limits: CallLimits
+  readonly #idle: IdleWorkers
+  readonly #picker: WorkerPicker
+  readonly #stalls: StallWatch
   #sequence = 0
-  #stallTimer: unknown
-  #stopped: PoolStoppedError | undefined
-  /** Whether all calls so far were of one priority, and which. */
-  #onlyPriority: number | undefined
-  #mixedPriorities = false
+  /** Why calls are refused, when they are. */
+  #refusal: PoolStoppedError | undefined
+  #suspended = false
+  readonly #startedAt: number
+  #now = 0
+  /** Workers that are let go once they hold nothing. */
+  readonly #retiring = new Set<WorkerCalls>()
+  /** Told when nothing waits and nothing runs. */
+  #whenEmpty: (() => void)[] = []
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#deadlines = new Deadlines(options.clock, (call, ms) => this.#expired(call, ms))
-    this.#queueDeadlines = new Deadlines(options.clock, (call, ms) => this.#waitedTooLong(call, ms))
+    this.#startedAt = options.clock.now()
+    this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
+      this.giveUp(call, ifWaiting, ifRunning),
+    )
+    this.#idle = new IdleWorkers(options.strategy)
+    this.#picker = new WorkerPicker(this.workers, this.#idle)
+    this.#stalls = new StallWatch(options.clock, this.workers)
   }
 
   get name(): string {
     return this.#options.name
   }
 
+  get suspended(): boolean {
+    return this.#suspended
+  }
+
+  get #stopped(): boolean {
+    return this.#refusal !== undefined && !(this.#refusal instanceof Draining)
+  }
+
+  /** Milliseconds since the pool started. */
+  get age(): number {
+    return this.#options.clock.now() - this.#startedAt
+  }
+
   get idleCount(): number {
     let count = 0
-    for (const worker of this.workers) if (worker.load === 0) count++
+    for (const worker of this.workers) if (worker.load === 0 && !this.leases.has(worker)) count++
     return count
   }
 
@@ -79,46 +112,91 @@ export class Dispatcher implements WorkerHost {
 
   /** Takes a call. The promise settles once, whatever happens. */
   submit(request: CallRequest): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#stopped !== undefined) {
-        reject(this.#stopped)
-        return
-      }
-      const { signal, timeout, queueTimeout } = request
-      const now = this.#options.clock.now()
-      const call = new Call(request, ++this.#sequence, now, resolve, reject)
-      if (signal?.aborted) {
-        this.counters.aborted++
-        call.reject(new AbortError(signal.reason, call.name))
-        return
-      }
-      if (!this.#place(call)) return
-      if (timeout !== Infinity) call.deadline = this.#deadlines.set(call, timeout, now)
-      if (queueTimeout < timeout) call.queueDeadline = this.#queueDeadlines.set(call, queueTimeout, now)
-      if (signal !== undefined) this.#signals.add(signal, call)
+    return this.#submit(request, undefined)
+  }
+
+  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown> {
+    return this.#submit(request, lease)
+  }
+
+  /**
+   * A worker for one holder alone: `full` when none is idle and `block` is false, otherwise it waits for its turn among the calls.
+   *
+   * @param timeout milliseconds to wait; the error is a `TimeoutError` of phase `queue`
+   */
+  checkout({ block, timeout, priority }: CheckoutRequest): CheckoutTicket {
+    const refusal = this.#refusal
+    if (refusal !== undefined) return { lease: Promise.reject(refusal), cancel: ignore }
+    const worker = this.queue.length === 0 && !this.#suspended ? this.#idle.take() : undefined
+    if (worker !== undefined) return { lease: Promise.resolve(this.leases.lend(worker)), cancel: ignore }
+    if (!block) return { lease: Promise.resolve('full'), cancel: ignore }
+    const { maxQueue, clock, name, wantsWorker } = this.#options
+    if (this.waiting >= maxQueue) {
+      this.counters.rejected++
+      const error = new PoolSaturatedError(name, this.waiting, maxQueue)
+      return { lease: Promise.reject(error), cancel: ignore }
+    }
+    const checkout = new Checkout(priority, ++this.#sequence, {
+      clock,
+      timeout,
+      lend: (to) => this.leases.lend(to),
+      leave: () => {
+        this.queue.remove(checkout)
+        this.#serve()
+      },
     })
+    this.queue.push(checkout)
+    wantsWorker()
+    return checkout
+  }
+
+  /** Calls wait from now on, until {@link resume}; what has started goes on. */
+  suspend(): void {
+    this.#suspended = true
+    for (const worker of this.workers) if (!this.leases.has(worker)) worker.recall()
+  }
+
+  resume(): void {
+    this.#suspended = false
+    if (this.#refusal instanceof Draining) this.#refusal = undefined
+    for (const worker of this.workers) this.freed(worker)
+  }
+
+  /** Refuses calls from now on, until {@link resume}, and resolves when all that were accepted are answered. */
+  drain(): Promise<void> {
+    this.#refusal ??= new Draining(this.name)
+    return new Promise((resolve) => {
+      this.#whenEmpty.push(resolve)
+      this.#checkEmpty()
+    })
+  }
+
+  /** The worker gets nothing new; `workerDrained` follows when it holds nothing. */
+  retire(worker: WorkerCalls): void {
+    worker.reserved = true
+    this.#retiring.add(worker)
+    this.#idle.remove(worker)
+    worker.recall()
+    this.freed(worker)
   }
 
   /** All calls end with this error, and all that come later. */
   stop(error: PoolStoppedError): void {
-    if (this.#stopped !== undefined) return
-    this.#stopped = error
-    for (let call = this.queue.shift(); call !== undefined; call = this.queue.shift()) {
-      this.#reject(call, error)
-    }
+    if (this.#stopped) return
+    this.#refusal = error
+    this.#rejectQueue(error)
+    this.leases.stop(error)
     for (const worker of this.workers) for (const call of worker.held()) this.#reject(call, error)
-    this.#deadlines.close()
-    this.#queueDeadlines.close()
-    this.#options.clock.clearTimeout(this.#stallTimer)
-    this.#idle = []
+    this.#limits.close()
+    this.#stalls.close()
+    // Python may still run some of them, but every call has been answered.
+    for (const tell of this.#whenEmpty.splice(0)) tell()
   }
 
   /** All calls that wait end with this error; the pool goes on. */
   rejectWaiting(error: Error): void {
-    for (let call = this.queue.shift(); call !== undefined; call = this.queue.shift()) {
-      this.counters.failed++
-      this.#reject(call, error)
-    }
+    this.counters.failed += this.queue.length
+    this.#rejectQueue(error)
   }
 
   ready(worker: WorkerCalls): void {
@@ -128,23 +206,29 @@ export class Dispatcher implements WorkerHost {
   }
 
   freed(worker: WorkerCalls): void {
-    while (this.queue.length > 0 && worker.room > 0) {
-      const call = this.queue.shift()!
-      this.#send(worker, call)
+    this.#now = 0
+    const lease = this.leases.of(worker)
+    if (lease !== undefined) {
+      this.leases.serve(lease)
+    } else if (worker.reserved) {
+      if (worker.load === 0 && this.#retiring.delete(worker)) this.#options.workerDrained(worker)
+    } else {
+      while (this.queue.length > 0 && worker.room > 0 && this.#serveNext(worker));
+      this.#idle.add(worker)
     }
-    this.#park(worker)
   }
 
   answered(call: Call, value: unknown, micros: number): void {
-    this.counters.completed++
-    this.counters.runMicros += micros
+    // One look at the clock for all answers of one read.
+    if (this.#now === 0) this.#now = this.#options.clock.now()
+    this.counters.answered(this.#now - call.queuedAt, micros)
     this.#forget(call)
     this.#options.observer.settled(call, undefined, micros)
     call.resolve(value)
   }
 
   failed(call: Call, error: unknown, micros: number): void {
-    this.counters.runMicros += micros
+    this.counters.ranMicros += micros
     this.#count(error)
     this.#reject(call, error, micros)
   }
@@ -154,152 +238,141 @@ export class Dispatcher implements WorkerHost {
     this.#reject(call, error)
   }
 
-  returned(_worker: WorkerCalls, calls: readonly Call[]): void {
-    for (const call of calls) call.state = 'waiting'
-    this.queue.restore(calls)
+  returned(worker: WorkerCalls, calls: readonly Call[]): void {
+    const queue = this.leases.of(worker)?.queue ?? this.queue
+    for (const call of calls) {
+      call.state = 'waiting'
+      call.queue = queue
+      queue.restore(call)
+    }
     this.#serve()
   }
 
-  gone(worker: WorkerCalls): void {
-    this.#idle = this.#idle.filter((other) => other !== worker)
+  gone(worker: WorkerCalls, exit: ProcessExit): void {
+    this.#idle.remove(worker)
+    const wanted = !worker.reserved || this.leases.has(worker)
+    this.leases.broken(worker, exit)
+    const retired = this.#retiring.delete(worker)
     if (!this.workers.delete(worker)) return
-    if (this.#stopped === undefined) this.counters.restarts++
+    if (!this.#stopped && wanted) this.counters.restarts++
     this.#options.workerGone(worker)
+    if (retired) this.#options.workerDrained(worker)
+  }
+
+  #submit(request: CallRequest, lease: WorkerLease | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal !== undefined && (lease === undefined || this.#stopped)) {
+        reject(this.#refusal)
+        return
+      }
+      const { signal } = request
+      const now = this.#options.clock.now()
+      const call = new Call(request, ++this.#sequence, now, resolve, reject)
+      if (signal?.aborted) {
+        this.counters.aborted++
+        call.reject(new AbortError(signal.reason, call.name))
+        return
+      }
+      if (lease === undefined ? this.#place(call) : this.#placeInLease(call, lease))
+        this.#limits.set(call, now)
+    })
   }
 
   /** Sends the call, or lets it wait, or refuses it; false when it has settled already. */
   #place(call: Call): boolean {
     const { priority } = call.request
-    if (this.#onlyPriority !== priority) this.#notePriority(priority)
-    const worker = this.queue.length === 0 ? this.#choose(priority) : undefined
-    if (worker?.load === 0) return this.#send(worker, call)
-    const { maxQueue, name, observer } = this.#options
-    if (maxQueue !== Number.POSITIVE_INFINITY) {
-      const { waiting } = this
-      if (waiting >= maxQueue) {
-        this.counters.rejected++
-        observer.saturated(waiting)
-        this.#reject(call, new PoolSaturatedError(name, waiting, maxQueue))
-        return false
-      }
-    }
-    if (worker !== undefined) return this.#send(worker, call)
-    this.queue.push(call)
-    observer.queued(call)
+    this.#picker.note(priority)
+    const worker = this.queue.length === 0 && !this.#suspended ? this.#picker.pick(priority) : undefined
+    if (worker?.load === 0) return this.send(worker, call)
+    if (!this.#mayWait(call, this.queue)) return false
+    if (worker !== undefined) return this.send(worker, call)
+    this.#wait(call, this.queue)
     this.#options.wantsWorker()
     return true
   }
 
-  #choose(priority: number): WorkerCalls | undefined {
-    const idle = this.#takeIdle()
-    if (idle !== undefined) return idle
-    let best: WorkerCalls | undefined
-    for (const worker of this.workers) {
-      if (worker.room > 0 && (best === undefined || worker.load < best.load)) best = worker
+  #placeInLease(call: Call, lease: WorkerLease): boolean {
+    if (lease.queue.length === 0 && lease.worker.ownRoom > 0) return this.send(lease.worker, call)
+    if (!this.#mayWait(call, lease.queue)) return false
+    this.#wait(call, lease.queue)
+    return true
+  }
+
+  /** Whether one more call may wait; when not, it has been refused. */
+  #mayWait(call: Call, queue: WaitQueue<Call | Checkout> | WaitQueue<Call>): boolean {
+    const { maxQueue, name, observer, overload } = this.#options
+    if (maxQueue === Number.POSITIVE_INFINITY) return true
+    const waiting = queue === this.queue ? this.waiting : queue.length
+    if (waiting < maxQueue) return true
+    this.counters.rejected++
+    observer.saturated(waiting)
+    const error = new PoolSaturatedError(name, waiting, maxQueue)
+    const oldest = overload === 'drop_oldest' ? queue.shiftLowest() : undefined
+    if (oldest === undefined) {
+      this.#reject(call, error)
+      return false
     }
-    if (this.#mixedPriorities && this.#recallLess(priority)) return undefined
-    return best
+    if (oldest instanceof Call) this.#reject(oldest, error)
+    else oldest.refuse(error)
+    return true
   }
 
-  #takeIdle(): WorkerCalls | undefined {
-    const idle = this.#idle
-    for (;;) {
-      const worker = this.#options.strategy === 'lifo' ? idle.pop() : idle.shift()
-      if (worker === undefined) return undefined
-      worker.parked = false
-      if (worker.load === 0 && worker.room > 0) return worker
-    }
+  #wait(call: Call, queue: WaitQueue<Call | Checkout> | WaitQueue<Call>): void {
+    call.queue = queue as WaitQueue<Call>
+    queue.push(call)
+    this.#options.observer.queued(call)
   }
 
-  #park(worker: WorkerCalls): void {
-    if (worker.parked || worker.load > 0 || worker.room === 0) return
-    worker.parked = true
-    this.#idle.push(worker)
-  }
-
-  /** A call does not wait behind calls of less priority that have only been sent ahead. */
-  #recallLess(priority: number): boolean {
-    let recalled = false
-    for (const worker of this.workers) {
-      if (worker.holdsLess(priority)) {
-        worker.recall()
-        recalled = true
-      }
-    }
-    return recalled
-  }
-
-  #notePriority(priority: number): void {
-    if (this.#onlyPriority === undefined) this.#onlyPriority = priority
-    else this.#mixedPriorities = true
-  }
-
-  #send(worker: WorkerCalls, call: Call): boolean {
+  send(worker: WorkerCalls, call: Call): boolean {
     try {
       worker.send(call)
     } catch (error) {
       this.counters.failed++
       this.#reject(call, error)
-      this.#park(worker)
+      this.#idle.add(worker)
       return false
     }
     if (this.#options.observer.active) this.#options.observer.started(call)
-    if (worker.load > 1 && this.#stallTimer === undefined) this.#watchStalls()
+    if (worker.load > 1) this.#stalls.start()
     return true
   }
 
   /** Serves the queue with whoever has room. */
   #serve(): void {
-    while (this.queue.length > 0) {
-      const worker = this.#choose(Number.NEGATIVE_INFINITY)
-      if (worker === undefined) return
-      this.#send(worker, this.queue.shift()!)
+    while (this.queue.length > 0 && !this.#suspended) {
+      const worker = this.#picker.pick(Number.NEGATIVE_INFINITY)
+      if (worker === undefined || !this.#serveNext(worker)) return
     }
   }
 
-  /** While calls are sent ahead: looks for workers that do not get on. */
-  #watchStalls(): void {
-    this.#stallTimer = this.#options.clock.setTimeout(() => {
-      this.#stallTimer = undefined
-      const now = this.#options.clock.now()
-      let ahead = false
-      for (const worker of this.workers) {
-        worker.recallWhenStalled(now, STALLED_AFTER_MS)
-        ahead ||= worker.ahead > 0
-      }
-      if (ahead && this.#stopped === undefined) this.#watchStalls()
-    }, STALLED_AFTER_MS)
+  /** Gives the worker what is next in the queue; false when that is to wait for it to be idle. */
+  #serveNext(worker: WorkerCalls): boolean {
+    if (this.#suspended) return false
+    const next = this.queue.peek()
+    if (next instanceof Checkout && worker.load > 0) return false
+    this.queue.shift()
+    if (next instanceof Call) this.send(worker, next)
+    else next?.grant(worker)
+    return true
   }
 
-  #expired(call: Call, timeout: number): void {
-    this.#giveUp(call, callTimeout(call, 'queue', timeout), callTimeout(call, 'run', timeout))
-  }
-
-  #waitedTooLong(call: Call, queueTimeout: number): void {
-    if (call.worker?.hasStarted(call) === true) return
-    this.#giveUp(call, callTimeout(call, 'queue', queueTimeout), undefined)
-  }
-
-  #aborted(call: Call, reason: unknown): void {
-    const error = new AbortError(reason, call.name)
-    this.#giveUp(call, error, error)
-  }
-
-  /** @param ifRunning undefined: a call that turns out to have started goes on */
-  #giveUp(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void {
+  giveUp(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void {
     if (call.state === 'settled') return
-    if (call.worker !== undefined) {
-      call.worker.withdraw(call, ifWaiting, ifRunning)
-      return
-    }
-    this.queue.remove(call)
-    this.withdrawn(call, ifWaiting)
+    if (call.worker !== undefined) call.worker.withdraw(call, ifWaiting, ifRunning)
+    else this.withdrawn(call, ifWaiting)
   }
 
   #count(error: unknown): void {
     if (error instanceof TimeoutError) this.counters.timedOut++
     else if (error instanceof AbortError) this.counters.aborted++
     else this.counters.failed++
+  }
+
+  #rejectQueue(error: Error): void {
+    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+      if (next instanceof Call) this.#reject(next, error)
+      else next.refuse(error)
+    }
   }
 
   #reject(call: Call, error: unknown, micros = 0): void {
@@ -310,10 +383,15 @@ export class Dispatcher implements WorkerHost {
   }
 
   #forget(call: Call): void {
-    if (call.deadline !== undefined) this.#deadlines.clear(call.deadline)
-    if (call.queueDeadline !== undefined) this.#queueDeadlines.clear(call.queueDeadline)
-    if (call.place !== undefined) this.queue.remove(call)
-    const { signal } = call.request
-    if (signal !== undefined) this.#signals.remove(signal, call)
+    this.#limits.clear(call)
+    call.queue?.remove(call)
+    if (this.#whenEmpty.length > 0) queueMicrotask(() => this.#checkEmpty())
+  }
+
+  #checkEmpty(): void {
+    if (this.queue.length > 0 || this.running > 0) return
+    for (const tell of this.#whenEmpty.splice(0)) tell()
   }
 }
+
+function ignore(): void {}

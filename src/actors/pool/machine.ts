@@ -1,21 +1,24 @@
-import { type ActorRefFrom, assign, fromCallback, setup } from 'xstate'
+import { type ActorRefFrom, assign, fromCallback, raise, setup } from 'xstate'
 import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
 import { type Ask, questionOf, reply, replyError } from '../ask.ts'
 import { withFastPath } from '../fast-path.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from './call-options.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import { freeSlots, type PoolSize, slotOf, surplus } from './sizing.ts'
 import type { PoolStatistics, WorkerStatistics } from './statistics.ts'
 
 export interface PoolInput {
   readonly name: string
   readonly dispatcher: Dispatcher
   readonly starter: Starter
-  readonly options: CallDefaults & {
-    readonly size: number
-    /** Whether workers are started only when calls wait. */
-    readonly lazy: boolean
-  }
+  readonly options: CallDefaults &
+    PoolSize & {
+      /** Whether workers are started only when calls wait. */
+      readonly lazy: boolean
+      /** Milliseconds that a worker beyond the size may be idle. */
+      readonly overflowTtl: number
+    }
   readonly workers: () => readonly WorkerStatistics[]
   /** Told of a cast that failed: nobody else hears of it. */
   readonly castFailed: (cast: PoolCast, error: unknown) => void
@@ -40,9 +43,9 @@ export interface PoolStatisticsRequest extends Ask<PoolStatistics> {
   readonly type: 'pool.stats'
 }
 
-export interface PoolContext extends PoolInput {
-  /** Workers that have been asked for. */
-  readonly requested: number
+export interface PoolContext extends PoolInput, PoolSize {
+  /** The slots of the workers that have been asked for. */
+  readonly slots: ReadonlySet<number>
 }
 
 export type PoolEvent =
@@ -50,6 +53,11 @@ export type PoolEvent =
   | { readonly type: 'worker.gone' }
   /** A call waits and no worker has room. */
   | { readonly type: 'worker.wanted' }
+  /** A worker that was retired holds nothing any more. */
+  | { readonly type: 'worker.drained'; readonly name: string }
+  /** It is time to look for workers beyond the size that have been idle for long. */
+  | { readonly type: 'overflow.check' }
+  | ({ readonly type: 'pool.resize' } & Partial<PoolSize>)
   | { readonly type: 'otpy.shutdown'; readonly reason?: unknown }
   | PoolCast
   | PoolCall
@@ -72,30 +80,58 @@ const machine = setup({
   guards: {
     isLazy: ({ context }) => context.options.lazy,
     hasWorkers: ({ context }) => context.dispatcher.workers.size > 0,
-    mayStartAnother: ({ context }) => context.requested < context.options.size,
+    mayStartAnother: ({ context: { slots, size, maxOverflow, dispatcher } }) =>
+      slots.size < size + maxOverflow && slots.size - dispatcher.workers.size < dispatcher.queue.length,
+    hasOverflow: ({ context: { slots, size } }) => slots.size > size,
   },
   actions: {
-    startAll: ({ context }) => {
-      for (let slot = 1; slot <= context.options.size; slot++) context.starter.start(slot)
-    },
-    countAll: assign({ requested: ({ context }) => context.options.size }),
-    startAnother: ({ context }) => context.starter.start(context.requested + 1),
-    countAnother: assign({ requested: ({ context }) => context.requested + 1 }),
+    startAll: assign(({ context }) => ({ slots: started(context, context.size - context.slots.size) })),
+    startAnother: assign(({ context }) => ({ slots: started(context, 1) })),
+    takeSize: assign(({ context, event }) => ({
+      size: (event.type === 'pool.resize' ? event.size : undefined) ?? context.size,
+      maxOverflow: (event.type === 'pool.resize' ? event.maxOverflow : undefined) ?? context.maxOverflow,
+    })),
+    startMissing: assign(({ context }) => ({
+      slots: context.options.lazy
+        ? context.slots
+        : started(context, Math.max(0, context.size - context.slots.size)),
+    })),
+    retireSurplus: assign(({ context }) => ({ slots: withoutSurplus(context) })),
+    retireIdleOverflow: ({ context }) => retireIdleOverflow(context),
+    stopDrained: assign(({ context, event }) => {
+      if (event.type !== 'worker.drained') return {}
+      const slots = new Set(context.slots)
+      const slot = slotOf(event.name)
+      if (slots.delete(slot)) context.starter.stop(slot)
+      return { slots }
+    }),
+    checkOverflowLater: raise(
+      { type: 'overflow.check' },
+      { delay: ({ context }) => Math.min(context.options.overflowTtl, 2 ** 31 - 1), id: 'overflow' },
+    ),
   },
 }).createMachine({
   id: 'pool',
-  context: ({ input }) => ({ ...input, requested: 0 }),
+  context: ({ input }) => ({
+    ...input,
+    size: input.options.size,
+    maxOverflow: input.options.maxOverflow,
+    slots: new Set<number>(),
+  }),
   invoke: { src: 'calls', input: ({ context }) => context.dispatcher },
   initial: 'deciding',
   on: {
     'otpy.shutdown': '.stopped',
-    'worker.wanted': { guard: 'mayStartAnother', actions: ['startAnother', 'countAnother'] },
+    'worker.wanted': { guard: 'mayStartAnother', actions: ['startAnother', 'checkOverflowLater'] },
+    'worker.drained': { actions: 'stopDrained' },
+    'pool.resize': { actions: ['takeSize', 'retireSurplus', 'startMissing'] },
+    'overflow.check': { guard: 'hasOverflow', actions: ['retireIdleOverflow', 'checkOverflowLater'] },
   },
   states: {
     deciding: {
       always: [
         { guard: 'isLazy', target: 'ready' },
-        { target: 'starting', actions: ['startAll', 'countAll'] },
+        { target: 'starting', actions: 'startAll' },
       ],
     },
     /** No worker is ready. Calls wait. */
@@ -134,17 +170,58 @@ export const poolMachine = withFastPath(machine, {
 export type PoolActor = ActorRefFrom<typeof poolMachine>
 
 /** Counters and what is going on right now. */
-export function poolStatistics({ dispatcher, options, requested }: PoolContext): PoolStatistics {
-  const { workers, queue, counters, idleCount, running } = dispatcher
+export function poolStatistics({ dispatcher, size, slots }: PoolContext): PoolStatistics {
+  const { workers, queue, counters, idleCount, leases, running } = dispatcher
   return {
-    size: options.size,
+    size,
     idle: idleCount,
-    busy: workers.size - idleCount,
-    starting: requested - workers.size,
+    busy: workers.size - idleCount - leases.size,
+    leased: leases.size,
+    starting: Math.max(0, slots.size - workers.size),
+    overflow: Math.max(0, slots.size - size),
     queued: queue.length,
     running,
-    ...counters,
+    completed: counters.completed,
+    failed: counters.failed,
+    timedOut: counters.timedOut,
+    aborted: counters.aborted,
+    rejected: counters.rejected,
+    restarts: counters.restarts,
+    wait: counters.wait.summary(),
+    run: counters.run.summary(),
+    utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * size)),
   }
+}
+
+/** Starts so many workers; gives the slots that are taken then. */
+function started({ slots, starter }: PoolContext, count: number): ReadonlySet<number> {
+  const taken = new Set(slots)
+  for (const slot of freeSlots(slots, count)) {
+    taken.add(slot)
+    starter.start(slot)
+  }
+  return taken
+}
+
+/** Retires what is too much, overflow included; what is not ready goes at once. */
+function withoutSurplus({ slots, size, maxOverflow, dispatcher, starter }: PoolContext): ReadonlySet<number> {
+  const kept = new Set(slots)
+  for (const { slot, worker } of surplus(slots, dispatcher.workers, slots.size - size - maxOverflow)) {
+    if (worker !== undefined) {
+      dispatcher.retire(worker)
+      continue
+    }
+    kept.delete(slot)
+    starter.stop(slot)
+  }
+  return kept
+}
+
+function retireIdleOverflow({ slots, size, options, dispatcher }: PoolContext): void {
+  const idle = [...dispatcher.workers].filter(
+    (worker) => !worker.reserved && worker.idleFor >= options.overflowTtl,
+  )
+  for (const worker of idle.slice(0, slots.size - size)) dispatcher.retire(worker)
 }
 
 function cast(context: PoolContext, message: PoolCast): void {

@@ -1,3 +1,5 @@
+import { Histogram, type HistogramSummary } from './histogram.ts'
+
 /** What a pool has done and is doing. */
 export interface PoolStatistics {
   /** Workers that the pool keeps. */
@@ -6,8 +8,12 @@ export interface PoolStatistics {
   readonly idle: number
   /** Ready workers with a call. */
   readonly busy: number
+  /** Workers that somebody has checked out. */
+  readonly leased: number
   /** Workers that are not ready yet, or again. */
   readonly starting: number
+  /** Workers beyond the size, ready or not. */
+  readonly overflow: number
   /** Calls that wait for a worker; what has been sent ahead is not among them. */
   readonly queued: number
   /** Calls that workers hold: running, or sent ahead. */
@@ -24,8 +30,12 @@ export interface PoolStatistics {
   readonly rejected: number
   /** Workers that ended by themselves after they were ready. */
   readonly restarts: number
-  /** Microseconds that Python ran calls, all workers together. */
-  readonly runMicros: number
+  /** Milliseconds from a call to its start, of the calls that were answered. */
+  readonly wait: HistogramSummary
+  /** Milliseconds that Python ran a call, as Python measured it, of the calls that were answered. */
+  readonly run: HistogramSummary
+  /** The share of the workers' time that Python ran calls, 0 to 1, since the pool started. */
+  readonly utilization: number
 }
 
 /** The counters behind {@link PoolStatistics}. */
@@ -36,15 +46,30 @@ export class PoolCounters {
   aborted = 0
   rejected = 0
   restarts = 0
-  runMicros = 0
+  readonly wait = new Histogram()
+  readonly run = new Histogram()
+  /** Microseconds that Python ran calls, all workers together. */
+  ranMicros = 0
+
+  /**
+   * A call was answered.
+   *
+   * @param total milliseconds from the call to its answer
+   * @param micros microseconds of them that Python ran it
+   */
+  answered(total: number, micros: number): void {
+    this.completed++
+    this.ranMicros += micros
+    this.run.record(micros)
+    this.wait.record(Math.max(0, total * 1000 - micros))
+  }
 }
 
 /** One worker as `workers()` shows it. */
 export interface WorkerStatistics {
   /** Its name: `default.1`. */
   readonly id: string
-  /** Its process; undefined when it could not be made. */
-  /** Undefined while it waits for a restart. */
+  /** Its process; undefined when it could not be made, and while it waits for a restart. */
   readonly pid: number | undefined
   /** The state of its statechart, with dots: `ready.busy`. */
   readonly state: string

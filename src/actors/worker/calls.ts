@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { AbortError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
 import type { Connection } from '../../process/connection.ts'
 import type { Call, CallHolder } from '../call.ts'
+import { Interrupter } from './interrupter.ts'
 
 /** How much work is sent ahead at most, in microseconds of the worker's recent average. */
 const AHEAD_MICROS = 1_000
@@ -17,8 +18,6 @@ const AHEAD_BYTES = 262_144
 /** How long Python may take between "this call starts" and "is it recalled?". */
 const RECALL_SETTLES_MS = 1
 
-const INTERRUPT_EVERY_MS = 20
-
 /** The pool, as its workers see it. */
 export interface WorkerHost {
   /** Takes calls from now on. */
@@ -33,8 +32,8 @@ export interface WorkerHost {
   withdrawn(call: Call, error: Error): void
   /** These have not started and will not: to be sent to somebody else, in this order. */
   returned(worker: WorkerCalls, calls: readonly Call[]): void
-  /** Takes no more calls. What had not started has been returned. */
-  gone(worker: WorkerCalls): void
+  /** Its process ended. It takes no more calls; what had not started has been returned. */
+  gone(worker: WorkerCalls, exit: ProcessExit): void
 }
 
 /** How one worker treats its calls. */
@@ -57,8 +56,9 @@ export class WorkerCalls implements CallHolder {
   readonly connection: Connection
   /** Calls answered, whatever the answer. */
   answered = 0
-  /** Whether the pool has it among its idle workers; the pool's own mark. */
+  /** The pool's own marks: among the idle ones; not for the pool's queue, since a holder has it or it is about to go. */
   parked = false
+  reserved = false
   readonly #options: WorkerCallsOptions
   /** Sent and not answered, in the order of sending: the first is running, or about to. */
   readonly #sent = new Map<number, Call>()
@@ -68,9 +68,7 @@ export class WorkerCalls implements CallHolder {
   #recalling = false
   /** The call that kept those behind it waiting: nothing is sent ahead before it is answered. */
   #stalledBy = 0
-  /** The call that is being interrupted, until it has unwound. */
-  #unwinding: Call | undefined
-  #interruptTimer: unknown
+  readonly #interrupter: Interrupter
   #recallTimer: unknown
   #open = false
 
@@ -78,6 +76,7 @@ export class WorkerCalls implements CallHolder {
     this.connection = connection
     this.name = options.name
     this.#options = options
+    this.#interrupter = new Interrupter(connection, options.clock, options.interruptGrace)
   }
 
   /** Calls sent and not answered. */
@@ -95,14 +94,24 @@ export class WorkerCalls implements CallHolder {
     return [...this.#sent.values()]
   }
 
-  /** How many more calls it may be sent. */
+  /** How many more calls of the pool's queue it may be sent. */
   get room(): number {
-    if (!this.#open || this.#recalling || this.#unwinding !== undefined) return 0
+    return this.reserved ? 0 : this.ownRoom
+  }
+
+  /** How many more calls whoever holds it may send it. */
+  get ownRoom(): number {
+    if (!this.#open || this.#recalling || this.#interrupter.target !== undefined) return 0
     const { size } = this.#sent
     if (this.#stalledBy !== 0 && this.#sent.has(this.#stalledBy)) return 0
     if (size === 0) return this.#options.sendAhead ? this.#aheadLimit() + 1 : 1
     if (!this.#options.sendAhead || this.connection.unsentBytes > AHEAD_BYTES) return 0
     return this.#aheadLimit() + 1 - size
+  }
+
+  /** Milliseconds since it has held a call; 0 while it does. */
+  get idleFor(): number {
+    return this.#sent.size > 0 ? 0 : this.#options.clock.now() - this.#lastProgress
   }
 
   /** Microseconds that its recent calls ran; undefined before the first. */
@@ -113,6 +122,7 @@ export class WorkerCalls implements CallHolder {
   /** From now on the host may send. */
   open(): void {
     this.#open = true
+    this.#lastProgress = this.#options.clock.now()
     this.#options.host.ready(this)
   }
 
@@ -193,7 +203,7 @@ export class WorkerCalls implements CallHolder {
     if (call === undefined) return
     this.#sent.delete(id)
     // It looked as if it had started, and was given up as running.
-    if (this.#unwinding === call) this.#unwound()
+    if (this.#interrupter.target === call) this.#unwound()
     this.#handBack([call])
   }
 
@@ -226,7 +236,7 @@ export class WorkerCalls implements CallHolder {
         this.#options.host.failed(call, new WorkerExitedError(exit, call.name, this.#runsSince(), options), 0)
       }
     }
-    this.#options.host.gone(this)
+    this.#options.host.gone(this, exit)
   }
 
   /** No call is sent any more: the process is not fit for another. */
@@ -240,7 +250,7 @@ export class WorkerCalls implements CallHolder {
     this.#open = false
     this.connection.recall(this.#lastId)
     const head = this.#sent.keys().next().value
-    if (head !== undefined) this.#interrupt(this.#sent.get(head)!)
+    if (head !== undefined) this.#interrupter.start(this.#sent.get(head)!)
   }
 
   #aheadLimit(): number {
@@ -259,7 +269,7 @@ export class WorkerCalls implements CallHolder {
       const average = this.#averageMicros
       this.#averageMicros = Number.isNaN(average) ? micros : average + (micros - average) / 4
     }
-    if (this.#unwinding === call) this.#unwound()
+    if (this.#interrupter.target === call) this.#unwound()
     return call.state === 'settled' ? undefined : call
   }
 
@@ -295,33 +305,15 @@ export class WorkerCalls implements CallHolder {
   /** Answers the caller now, and gets Python out of the call. */
   #abandon(call: Call, error: Error): void {
     this.#options.host.failed(call, error, 0)
-    this.#interrupt(call)
+    this.#interrupter.start(call)
     this.recall()
   }
 
-  #interrupt(call: Call): void {
-    const { clock, interruptGrace } = this.#options
-    if (this.#unwinding !== undefined) return
-    this.#unwinding = call
-    const killAt = clock.now() + interruptGrace
-    const again = (): void => {
-      const left = killAt - clock.now()
-      if (left <= 0) {
-        this.connection.kill()
-        return
-      }
-      this.connection.interrupt(call.wireId)
-      this.#interruptTimer = clock.setTimeout(again, Math.min(INTERRUPT_EVERY_MS, left))
-    }
-    again()
-  }
-
   #unwound(): void {
-    this.#options.clock.clearTimeout(this.#interruptTimer)
-    this.#unwinding = undefined
+    this.#interrupter.stop()
     for (const call of this.#sent.values()) {
       if (call.state === 'settled') {
-        this.#interrupt(call)
+        this.#interrupter.start(call)
         return
       }
     }
@@ -333,7 +325,7 @@ export class WorkerCalls implements CallHolder {
   }
 
   #clearTimers(): void {
-    this.#options.clock.clearTimeout(this.#interruptTimer)
+    this.#interrupter.stop()
     this.#options.clock.clearTimeout(this.#recallTimer)
   }
 }

@@ -1,0 +1,60 @@
+import type { WorkerCalls } from '../worker/calls.ts'
+
+/** Which idle worker is next. */
+export type WorkerChoice = 'lifo' | 'fifo' | 'least_used' | 'random'
+
+/** Gives the place of the next one among idle workers, of which there is at least one, in the order in which they became idle. */
+type Choose = (idle: readonly WorkerCalls[]) => number
+
+/**
+ * - `lifo`: the one that was idle last; its caches are warm, and the others can be let go
+ * - `fifo`: the one that has been idle longest
+ * - `least_used`: the one whose process has answered fewest calls
+ * - `random`: any
+ */
+const choices: Readonly<Record<WorkerChoice, Choose>> = {
+  lifo: (idle) => idle.length - 1,
+  fifo: () => 0,
+  least_used: (idle) => {
+    let least = 0
+    for (let at = 1; at < idle.length; at++) if (idle[at]!.answered < idle[least]!.answered) least = at
+    return least
+  },
+  random: (idle) => Math.floor(Math.random() * idle.length),
+}
+
+/** The workers that hold no call. */
+export class IdleWorkers {
+  readonly #choose: Choose
+  #idle: WorkerCalls[] = []
+
+  constructor(choice: WorkerChoice) {
+    this.#choose = choices[choice]
+  }
+
+  /** Nothing happens with one that is busy, has no room, or is here. */
+  add(worker: WorkerCalls): void {
+    if (worker.parked || worker.load > 0 || worker.room === 0) return
+    worker.parked = true
+    this.#idle.push(worker)
+  }
+
+  /** Takes the next one that can be used. */
+  take(): WorkerCalls | undefined {
+    while (this.#idle.length > 0) {
+      const at = this.#choose(this.#idle)
+      const worker = this.#idle[at]!
+      if (at === this.#idle.length - 1) this.#idle.pop()
+      else this.#idle.splice(at, 1)
+      worker.parked = false
+      if (worker.load === 0 && worker.room > 0) return worker
+    }
+    return undefined
+  }
+
+  remove(worker: WorkerCalls): void {
+    if (!worker.parked) return
+    worker.parked = false
+    this.#idle = this.#idle.filter((other) => other !== worker)
+  }
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../core/clock.ts'
+import { TimeoutError } from '../../core/errors.ts'
+import type { LinkedNode } from '../../core/linked-list.ts'
+import type { Call, CallRequest } from '../call.ts'
+import { type Queued, WaitQueue } from '../queue.ts'
+import type { WorkerCalls } from '../worker/calls.ts'
+
+/** What a lease asks of its pool. */
+export interface Lender {
+  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown>
+  /** The holder is done; what it has called is still answered. */
+  giveBack(lease: WorkerLease): void
+  /** The holder is gone without a word: the worker's state is anybody's guess. */
+  discard(lease: WorkerLease, error: Error): void
+}
+
+/** One worker that one holder has for itself. */
+export class WorkerLease {
+  readonly worker: WorkerCalls
+  /** Names the namespace of `eval` and `exec`; unique among the leases of a pool. */
+  readonly id: number
+  /** Its calls that wait for the worker. */
+  readonly queue = new WaitQueue<Call>()
+  /** Resolves when the worker is the pool's again, or gone. */
+  readonly ended: Promise<void>
+  readonly #lender: Lender
+  #end!: () => void
+  /** Set when no more calls are taken: given back, or broken. */
+  refusal: Error | undefined
+
+  constructor(worker: WorkerCalls, id: number, lender: Lender) {
+    this.worker = worker
+    this.id = id
+    this.#lender = lender
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  submit(request: CallRequest): Promise<unknown> {
+    return this.refusal === undefined
+      ? this.#lender.submitLeased(this, request)
+      : Promise.reject(this.refusal)
+  }
+
+  release(): void {
+    this.#lender.giveBack(this)
+  }
+
+  discard(error: Error): void {
+    this.#lender.discard(this, error)
+  }
+
+  /** For the lender alone. */
+  close(refusal: Error): void {
+    this.refusal ??= refusal
+    this.#end()
+  }
+}
+
+/** How a {@link Checkout} that waits is ended. */
+interface CheckoutOptions {
+  readonly clock: Clock
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly lend: (worker: WorkerCalls) => WorkerLease
+  /** Takes it out of the queue. */
+  readonly leave: () => void
+}
+
+/** Somebody waits for a whole worker. Ends once: granted, refused, or called off. */
+export class Checkout implements Queued, CheckoutTicket {
+  readonly priority: number
+  readonly sequence: number
+  readonly lease: Promise<WorkerLease>
+  place: LinkedNode<Queued> | undefined = undefined
+  readonly #options: CheckoutOptions
+  readonly #timer: unknown
+  #resolve!: (lease: WorkerLease) => void
+  #reject!: (error: Error) => void
+
+  constructor(priority: number, sequence: number, options: CheckoutOptions) {
+    const { clock, timeout } = options
+    this.priority = priority
+    this.sequence = sequence
+    this.#options = options
+    this.lease = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (timeout < Infinity) {
+      this.#timer = clock.setTimeout(
+        () => this.cancel(new TimeoutError('queue', timeout, 'checkout')),
+        timeout,
+      )
+    }
+  }
+
+  grant(worker: WorkerCalls): void {
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#resolve(this.#options.lend(worker))
+  }
+
+  /** For the queue alone, which has taken it out. */
+  refuse(error: Error): void {
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#reject(error)
+  }
+
+  cancel(error: Error): void {
+    if (this.place === undefined) return
+    this.refuse(error)
+    this.#options.leave()
+  }
+}
+
+/** What a checkout is asked for. */
+export interface CheckoutRequest {
+  readonly block: boolean
+  readonly timeout: number
+  readonly priority: number
+}
+
+/** A checkout under way. */
+export interface CheckoutTicket {
+  readonly lease: Promise<WorkerLease | 'full'>
+  /** Gives the place in the queue up. Nothing happens when the lease has been granted. */
+  cancel(error: Error): void
+}

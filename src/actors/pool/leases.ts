@@ -1,0 +1,102 @@
+import { PoolStoppedError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
+import type { Call, CallRequest } from '../call.ts'
+import type { WorkerCalls } from '../worker/calls.ts'
+import { type Lender, WorkerLease } from './lease.ts'
+
+/** What the leases of a pool need of it. */
+export interface LeasePool {
+  readonly name: string
+  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown>
+  send(worker: WorkerCalls, call: Call): boolean
+  giveUp(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void
+  withdrawn(call: Call, error: Error): void
+  failed(call: Call, error: unknown, micros: number): void
+  freed(worker: WorkerCalls): void
+}
+
+/** The workers of a pool that somebody holds. */
+export class Leases implements Lender {
+  readonly #pool: LeasePool
+  readonly #held = new Map<WorkerCalls, WorkerLease>()
+  #last = 0
+
+  constructor(pool: LeasePool) {
+    this.#pool = pool
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  of(worker: WorkerCalls): WorkerLease | undefined {
+    return this.#held.get(worker)
+  }
+
+  has(worker: WorkerCalls): boolean {
+    return this.#held.has(worker)
+  }
+
+  lend(worker: WorkerCalls): WorkerLease {
+    const lease = new WorkerLease(worker, ++this.#last, this)
+    worker.reserved = true
+    this.#held.set(worker, lease)
+    return lease
+  }
+
+  /** Sends the worker what its holder has called; takes it back when the holder is done and all is answered. */
+  serve(lease: WorkerLease): void {
+    const { worker, queue } = lease
+    while (queue.length > 0 && worker.ownRoom > 0) this.#pool.send(worker, queue.shift()!)
+    if (lease.refusal === undefined || queue.length > 0 || worker.load > 0) return
+    this.#held.delete(worker)
+    worker.reserved = false
+    lease.close(lease.refusal)
+    this.#pool.freed(worker)
+  }
+
+  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown> {
+    return this.#pool.submitLeased(lease, request)
+  }
+
+  giveBack(lease: WorkerLease): void {
+    if (this.#held.get(lease.worker) !== lease) return
+    lease.refusal ??= new PoolStoppedError(this.#pool.name, { message: 'the lease has been released' })
+    this.serve(lease)
+  }
+
+  discard(lease: WorkerLease, error: Error): void {
+    if (this.#held.get(lease.worker) !== lease) return
+    lease.refusal = error
+    for (const call of lease.worker.held()) this.#pool.giveUp(call, error, error)
+    for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
+      this.#pool.withdrawn(call, error)
+    }
+    lease.worker.retire()
+  }
+
+  /** The process of a worker has ended. What waited for it cannot run elsewhere: its holder counts on this very process. */
+  broken(worker: WorkerCalls, exit: ProcessExit): void {
+    const lease = this.#held.get(worker)
+    if (lease === undefined) return
+    this.#held.delete(worker)
+    for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
+      this.#pool.failed(
+        call,
+        new WorkerExitedError(exit, `${call.name}, which waited for its leased worker`),
+        0,
+      )
+    }
+    const message = 'the process of the leased worker has ended'
+    lease.close(new PoolStoppedError(this.#pool.name, { message }))
+  }
+
+  stop(error: PoolStoppedError): void {
+    for (const lease of this.#held.values()) {
+      for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
+        this.#pool.withdrawn(call, error)
+      }
+      lease.close(error)
+    }
+    this.#held.clear()
+  }
+}

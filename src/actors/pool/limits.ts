@@ -1,0 +1,54 @@
+import type { Clock } from '../../core/clock.ts'
+import { Deadlines } from '../../core/deadlines.ts'
+import { AbortError } from '../../core/errors.ts'
+import { type Call, callTimeout } from '../call.ts'
+import { AbortSignals } from './abort-signals.ts'
+
+/**
+ * Ends a call before its answer.
+ *
+ * @param ifWaiting its error when it has not started
+ * @param ifRunning its error when it has; undefined: it goes on
+ */
+export type GiveUp = (call: Call, ifWaiting: Error, ifRunning: Error | undefined) => void
+
+/** How long calls may take, and who may call them off: their deadlines and their signals. */
+export class CallLimits {
+  readonly #giveUp: GiveUp
+  readonly #deadlines: Deadlines<Call>
+  readonly #queueDeadlines: Deadlines<Call>
+  readonly #signals = new AbortSignals<Call>((call, reason) => {
+    const error = new AbortError(reason, call.name)
+    this.#giveUp(call, error, error)
+  })
+
+  constructor(clock: Clock, giveUp: GiveUp) {
+    this.#giveUp = giveUp
+    this.#deadlines = new Deadlines(clock, (call, timeout) =>
+      giveUp(call, callTimeout(call, 'queue', timeout), callTimeout(call, 'run', timeout)),
+    )
+    this.#queueDeadlines = new Deadlines(clock, (call, timeout) => {
+      if (call.worker?.hasStarted(call) !== true) giveUp(call, callTimeout(call, 'queue', timeout), undefined)
+    })
+  }
+
+  /** @param now the clock's time */
+  set(call: Call, now: number): void {
+    const { signal, timeout, queueTimeout } = call.request
+    if (timeout !== Infinity) call.deadline = this.#deadlines.set(call, timeout, now)
+    if (queueTimeout < timeout) call.queueDeadline = this.#queueDeadlines.set(call, queueTimeout, now)
+    if (signal !== undefined) this.#signals.add(signal, call)
+  }
+
+  clear(call: Call): void {
+    if (call.deadline !== undefined) this.#deadlines.clear(call.deadline)
+    if (call.queueDeadline !== undefined) this.#queueDeadlines.clear(call.queueDeadline)
+    const { signal } = call.request
+    if (signal !== undefined) this.#signals.remove(signal, call)
+  }
+
+  close(): void {
+    this.#deadlines.close()
+    this.#queueDeadlines.close()
+  }
+}
