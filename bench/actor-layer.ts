@@ -61,6 +61,8 @@ export async function actorLayer(calls: number): Promise<number> {
     strategy: 'lifo',
     overload: 'reject',
     workerDrained: () => undefined,
+    maxCalls: Number.POSITIVE_INFINITY,
+    workerWorn: () => undefined,
     observer: new CallObserver(new EventEmitter<TreeEvents>(), 'bench', () => systemClock.now()),
     wantsWorker: () => undefined,
     workerReady: () => undefined,

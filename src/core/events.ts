@@ -142,6 +142,8 @@ export interface TreeEvents {
     WorkerEvent & { readonly pythonVersion: string /** Milliseconds from spawn. */; readonly took: number },
   ]
   'worker.exited': [WorkerExited]
+  /** Another process is about to take the place of this worker's. */
+  'worker.recycled': [WorkerEvent & { readonly why: 'max_calls' | 'max_age' | 'max_memory' | 'idle' }]
   /** A call waits: no worker had room for it. */
   'call.queued': [CallEvent]
   /** A call was sent to a worker. One that is taken back is sent again. */

@@ -30,6 +30,17 @@ export interface PoolOptions {
   readonly timeout?: number
   /** Milliseconds that Python may take to unwind after a timeout or an abort, before its process is killed. Default 1,000. */
   readonly interruptGrace?: number
+  /**
+   * Calls that one process answers before another takes its place. Default Infinity. Recycling never fails a call: one worker at a time,
+   * the new process is ready before the old one goes, and what that holds is answered first.
+   */
+  readonly maxCalls?: number
+  /** Milliseconds that one process lives before another takes its place. Default Infinity. */
+  readonly maxAge?: number
+  /** Bytes of memory (resident set) that one process may hold before another takes its place; looked at every second. Default Infinity. Linux only. */
+  readonly maxMemory?: number
+  /** Milliseconds that a worker may be idle after its last call before a new process takes its place. Default Infinity. */
+  readonly idleTimeout?: number
   /** Milliseconds that a worker may take to be ready. Default 10,000. */
   readonly startTimeout?: number
   /** When the pool counts as started: at its `first` ready worker, or when `all` are. Default `first`. */
@@ -69,6 +80,10 @@ export interface ResolvedPoolOptions
   readonly backoff: Backoff
 }
 
+const atLeastOne = {
+  expected: 'a number of at least 1, or Infinity',
+  ok: (v: unknown) => typeof v === 'number' && v >= 1,
+}
 const initializerForm = {
   expected: '"module:function"',
   ok: (v: unknown) => typeof v === 'string' && /^[^:]+:[^:]+$/.test(v),
@@ -86,6 +101,10 @@ const table: CheckTable<PoolOptions> = {
   queueTimeout: checks.milliseconds,
   timeout: checks.milliseconds,
   interruptGrace: checks.milliseconds,
+  maxCalls: atLeastOne,
+  maxAge: checks.milliseconds,
+  maxMemory: atLeastOne,
+  idleTimeout: checks.milliseconds,
   startTimeout: checks.milliseconds,
   ready: checks.oneOf('first', 'all'),
   maxRestarts: checks.count,
@@ -123,6 +142,10 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
       queueTimeout: Number.POSITIVE_INFINITY,
       timeout: 30_000,
       interruptGrace: 1_000,
+      maxCalls: Number.POSITIVE_INFINITY,
+      maxAge: Number.POSITIVE_INFINITY,
+      maxMemory: Number.POSITIVE_INFINITY,
+      idleTimeout: Number.POSITIVE_INFINITY,
       startTimeout: 10_000,
       ready: 'first',
       maxRestarts: 3,

@@ -12,6 +12,7 @@ import { dynamicSupervisor } from '../supervisors/dynamic-supervisor.ts'
 import { supervisor } from '../supervisors/supervisor.ts'
 import { SupervisorRef } from '../supervisors/supervisor-ref.ts'
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './options.ts'
+import { type RecycleReason, Recycler, recycles } from './recycler.ts'
 import { Roster } from './roster.ts'
 import { StartRounds } from './start-rounds.ts'
 import { workerSpec } from './worker-spec.ts'
@@ -66,6 +67,8 @@ class PoolMembers {
   readonly #executable: string
   readonly #services: TreeServices
   readonly #roster = new Roster()
+  /** What is being done to each slot, one after the other. */
+  readonly #turns = new Map<number, Promise<void>>()
   readonly #refs = new RefTable()
   readonly #rounds: StartRounds
   readonly #dispatcher: Dispatcher
@@ -97,6 +100,8 @@ class PoolMembers {
       workerReady: (calls) => this.#workerReady(calls.name),
       workerGone: (calls) => this.#workerGone(calls.name),
       workerDrained: (calls) => this.#pool?.send({ type: 'worker.drained', name: calls.name }),
+      maxCalls: options.maxCalls,
+      workerWorn: (calls) => this.#workerWorn(calls.name, 'max_calls'),
     })
   }
 
@@ -141,8 +146,8 @@ class PoolMembers {
         workers: () => this.#roster.list(),
         // Not within the pool's own transition: xstate warns of actors that are made there.
         starter: {
-          start: (slot) => queueMicrotask(() => this.#startWorker(workers, slot)),
-          stop: (slot) => queueMicrotask(() => this.#stopWorker(workers, slot)),
+          start: (slot) => this.#inTurn(slot, () => this.#startWorker(workers, slot)),
+          stop: (slot) => this.#inTurn(slot, () => this.#stopWorker(workers, slot)),
         },
         castFailed: ({ module, fn }, error) => {
           const { events } = services
@@ -165,7 +170,12 @@ class PoolMembers {
       )
       return { details: { size, idle, busy, starting, queued, completed, restarts } }
     })
+    const recycler = new Recycler(this.#options, services.clock, this.#dispatcher.workers, (calls, why) =>
+      this.#workerWorn(calls.name, why),
+    )
+    if (recycles(this.#options)) recycler.start()
     services.exits.watchExit(pool, () => {
+      recycler.close()
       services.events.emit('pool.stopped', { pool: this.#id, time: Date.now() })
     })
     await ready
@@ -173,21 +183,23 @@ class PoolMembers {
     return pool
   }
 
-  #startWorker(workers: SupervisorRef, slot: number): void {
-    try {
-      workers.startChildNow(this.#worker(slot))
-    } catch (error) {
-      // It stops, or has stopped meanwhile.
-      if (!(error instanceof SupervisorError)) throw error
-    }
-  }
-
-  #stopWorker(workers: SupervisorRef, slot: number): void {
-    const name = `${this.#id}.${slot}`
-    this.#roster.stopped(name)
-    workers.terminateChild(name).catch((error: unknown) => {
+  /** A slot's worker is started when the one that had the slot before is gone. */
+  #inTurn(slot: number, act: () => void | Promise<void>): void {
+    const turn = (this.#turns.get(slot) ?? Promise.resolve()).then(act).catch((error: unknown) => {
+      // The supervisor stops, or has stopped meanwhile.
       if (!(error instanceof SupervisorError)) throw error
     })
+    this.#turns.set(slot, turn)
+  }
+
+  #startWorker(workers: SupervisorRef, slot: number): void {
+    workers.startChildNow(this.#worker(slot))
+  }
+
+  #stopWorker(workers: SupervisorRef, slot: number): Promise<void> {
+    const name = `${this.#id}.${slot}`
+    this.#roster.stopped(name)
+    return workers.terminateChild(name)
   }
 
   #worker(slot: number): ChildSpec {
@@ -215,7 +227,7 @@ class PoolMembers {
 
   #workerReady(name: string): void {
     this.#rounds.succeeded(name)
-    this.#pool?.send({ type: 'worker.ready' })
+    this.#pool?.send({ type: 'worker.ready', name })
     const ready = this.#dispatcher.workers.size
     if (this.#options.ready === 'first' || ready === this.#options.size) this.#ready?.()
     const link = this.#roster.get(name)
@@ -228,6 +240,21 @@ class PoolMembers {
       pythonVersion: link.info?.python ?? '',
       took: time - link.startedAt,
       time,
+    })
+  }
+
+  #workerWorn(name: string, why: RecycleReason): void {
+    const pool = this.#pool
+    if (pool === undefined || pool.getSnapshot().context.recycling !== undefined) return
+    const { pid } = this.#roster.get(name) ?? {}
+    pool.send({ type: 'worker.worn', name })
+    if (pool.getSnapshot().context.recycling === undefined) return
+    this.#services.events.emit('worker.recycled', {
+      pool: this.#id,
+      worker: name,
+      pid,
+      why,
+      time: Date.now(),
     })
   }
 

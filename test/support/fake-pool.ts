@@ -30,6 +30,8 @@ export class FakePool {
       workerReady: () => undefined,
       workerGone: () => undefined,
       workerDrained: () => undefined,
+      maxCalls: Number.POSITIVE_INFINITY,
+      workerWorn: () => undefined,
       ...rest,
     })
   }

@@ -34,6 +34,9 @@ export interface DispatcherOptions {
   readonly workerGone: (worker: WorkerCalls) => void
   /** A worker that was retired holds nothing any more. */
   readonly workerDrained: (worker: WorkerCalls) => void
+  /** Calls that one process answers; told when a worker has answered as many. */
+  readonly maxCalls: number
+  readonly workerWorn: (worker: WorkerCalls) => void
 }
 
 /**
@@ -75,10 +78,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   get name(): string {
     return this.#options.name
-  }
-
-  get suspended(): boolean {
-    return this.#suspended
   }
 
   get #stopped(): boolean {
@@ -189,7 +188,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     for (const worker of this.workers) for (const call of worker.held()) this.#reject(call, error)
     this.#limits.close()
     this.#stalls.close()
-    // Python may still run some of them, but every call has been answered.
+    // Python may still run some, but every call has been answered.
     for (const tell of this.#whenEmpty.splice(0)) tell()
   }
 
@@ -215,6 +214,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     } else {
       while (this.queue.length > 0 && worker.room > 0 && this.#serveNext(worker));
       this.#idle.add(worker)
+      if (worker.answered >= this.#options.maxCalls) this.#options.workerWorn(worker)
     }
   }
 

@@ -46,15 +46,19 @@ export interface PoolStatisticsRequest extends Ask<PoolStatistics> {
 export interface PoolContext extends PoolInput, PoolSize {
   /** The slots of the workers that have been asked for. */
   readonly slots: ReadonlySet<number>
+  /** The worker that gets a new process, and the one that takes its place when it is ready. */
+  readonly recycling: { readonly worn: number; readonly fresh: number } | undefined
 }
 
 export type PoolEvent =
-  | { readonly type: 'worker.ready' }
+  | { readonly type: 'worker.ready'; readonly name: string }
   | { readonly type: 'worker.gone' }
   /** A call waits and no worker has room. */
   | { readonly type: 'worker.wanted' }
   /** A worker that was retired holds nothing any more. */
   | { readonly type: 'worker.drained'; readonly name: string }
+  /** A worker's process has done enough: another one is to take its place. */
+  | { readonly type: 'worker.worn'; readonly name: string }
   /** It is time to look for workers beyond the size that have been idle for long. */
   | { readonly type: 'overflow.check' }
   | ({ readonly type: 'pool.resize' } & Partial<PoolSize>)
@@ -82,7 +86,14 @@ const machine = setup({
     hasWorkers: ({ context }) => context.dispatcher.workers.size > 0,
     mayStartAnother: ({ context: { slots, size, maxOverflow, dispatcher } }) =>
       slots.size < size + maxOverflow && slots.size - dispatcher.workers.size < dispatcher.queue.length,
-    hasOverflow: ({ context: { slots, size } }) => slots.size > size,
+    hasOverflow: ({ context }) => overflowOf(context) > 0,
+    // Never two at once: a pool keeps its strength while it renews itself.
+    mayRecycle: ({ context, event }) =>
+      context.recycling === undefined &&
+      event.type === 'worker.worn' &&
+      context.slots.has(slotOf(event.name)),
+    isReplacement: ({ context, event }) =>
+      event.type === 'worker.ready' && context.recycling?.fresh === slotOf(event.name),
   },
   actions: {
     startAll: assign(({ context }) => ({ slots: started(context, context.size - context.slots.size) })),
@@ -96,14 +107,41 @@ const machine = setup({
         ? context.slots
         : started(context, Math.max(0, context.size - context.slots.size)),
     })),
-    retireSurplus: assign(({ context }) => ({ slots: withoutSurplus(context) })),
+    retireSurplus: assign(({ context }) => {
+      const slots = withoutSurplus(context)
+      const { recycling } = context
+      return {
+        slots,
+        recycling: recycling !== undefined && slots.has(recycling.fresh) ? recycling : undefined,
+      }
+    }),
     retireIdleOverflow: ({ context }) => retireIdleOverflow(context),
     stopDrained: assign(({ context, event }) => {
       if (event.type !== 'worker.drained') return {}
       const slots = new Set(context.slots)
       const slot = slotOf(event.name)
       if (slots.delete(slot)) context.starter.stop(slot)
-      return { slots }
+      return context.recycling?.worn === slot ? { slots, recycling: undefined } : { slots }
+    }),
+    startReplacement: assign(({ context, event }) => {
+      if (event.type !== 'worker.worn') return {}
+      const [fresh] = freeSlots(context.slots, 1) as [number]
+      return { slots: started(context, 1), recycling: { worn: slotOf(event.name), fresh } }
+    }),
+    retireWorn: ({ context: { recycling, dispatcher, starter, slots } }) => {
+      if (recycling === undefined) return
+      const worn = [...dispatcher.workers].find(({ name }) => slotOf(name) === recycling.worn)
+      if (worn !== undefined) dispatcher.retire(worn)
+      // It has ended by itself and is about to be started again, which nobody needs any more.
+      else if (slots.has(recycling.worn)) starter.stop(recycling.worn)
+    },
+    endRecycling: assign(({ context: { recycling, slots, dispatcher } }) => {
+      if (recycling === undefined) return {}
+      const gone = ![...dispatcher.workers].some(({ name }) => slotOf(name) === recycling.worn)
+      if (!gone) return {}
+      const kept = new Set(slots)
+      kept.delete(recycling.worn)
+      return { slots: kept, recycling: undefined }
     }),
     checkOverflowLater: raise(
       { type: 'overflow.check' },
@@ -117,6 +155,7 @@ const machine = setup({
     size: input.options.size,
     maxOverflow: input.options.maxOverflow,
     slots: new Set<number>(),
+    recycling: undefined,
   }),
   invoke: { src: 'calls', input: ({ context }) => context.dispatcher },
   initial: 'deciding',
@@ -124,6 +163,8 @@ const machine = setup({
     'otpy.shutdown': '.stopped',
     'worker.wanted': { guard: 'mayStartAnother', actions: ['startAnother', 'checkOverflowLater'] },
     'worker.drained': { actions: 'stopDrained' },
+    'worker.worn': { guard: 'mayRecycle', actions: 'startReplacement' },
+    'worker.ready': { guard: 'isReplacement', actions: ['retireWorn', 'endRecycling'] },
     'pool.resize': { actions: ['takeSize', 'retireSurplus', 'startMissing'] },
     'overflow.check': { guard: 'hasOverflow', actions: ['retireIdleOverflow', 'checkOverflowLater'] },
   },
@@ -136,7 +177,12 @@ const machine = setup({
     },
     /** No worker is ready. Calls wait. */
     starting: {
-      on: { 'worker.ready': 'ready' },
+      on: {
+        'worker.ready': [
+          { guard: 'isReplacement', target: 'ready', actions: ['retireWorn', 'endRecycling'] },
+          { target: 'ready' },
+        ],
+      },
     },
     ready: {
       initial: 'idle',
@@ -170,7 +216,8 @@ export const poolMachine = withFastPath(machine, {
 export type PoolActor = ActorRefFrom<typeof poolMachine>
 
 /** Counters and what is going on right now. */
-export function poolStatistics({ dispatcher, size, slots }: PoolContext): PoolStatistics {
+export function poolStatistics(context: PoolContext): PoolStatistics {
+  const { dispatcher, size, slots } = context
   const { workers, queue, counters, idleCount, leases, running } = dispatcher
   return {
     size,
@@ -178,7 +225,7 @@ export function poolStatistics({ dispatcher, size, slots }: PoolContext): PoolSt
     busy: workers.size - idleCount - leases.size,
     leased: leases.size,
     starting: Math.max(0, slots.size - workers.size),
-    overflow: Math.max(0, slots.size - size),
+    overflow: overflowOf(context),
     queued: queue.length,
     running,
     completed: counters.completed,
@@ -204,9 +251,10 @@ function started({ slots, starter }: PoolContext, count: number): ReadonlySet<nu
 }
 
 /** Retires what is too much, overflow included; what is not ready goes at once. */
-function withoutSurplus({ slots, size, maxOverflow, dispatcher, starter }: PoolContext): ReadonlySet<number> {
+function withoutSurplus(context: PoolContext): ReadonlySet<number> {
+  const { slots, maxOverflow, dispatcher, starter } = context
   const kept = new Set(slots)
-  for (const { slot, worker } of surplus(slots, dispatcher.workers, slots.size - size - maxOverflow)) {
+  for (const { slot, worker } of surplus(slots, dispatcher.workers, overflowOf(context) - maxOverflow)) {
     if (worker !== undefined) {
       dispatcher.retire(worker)
       continue
@@ -217,11 +265,17 @@ function withoutSurplus({ slots, size, maxOverflow, dispatcher, starter }: PoolC
   return kept
 }
 
-function retireIdleOverflow({ slots, size, options, dispatcher }: PoolContext): void {
+/** Workers beyond the size, the one that takes another's place left out. */
+function overflowOf({ slots, size, recycling }: PoolContext): number {
+  return Math.max(0, slots.size - size - (recycling === undefined ? 0 : 1))
+}
+
+function retireIdleOverflow(context: PoolContext): void {
+  const { options, dispatcher } = context
   const idle = [...dispatcher.workers].filter(
     (worker) => !worker.reserved && worker.idleFor >= options.overflowTtl,
   )
-  for (const worker of idle.slice(0, slots.size - size)) dispatcher.retire(worker)
+  for (const worker of idle.slice(0, overflowOf(context))) dispatcher.retire(worker)
 }
 
 function cast(context: PoolContext, message: PoolCast): void {
