@@ -11,7 +11,9 @@ const keysEach = 100
  */
 export async function registryAtSize(size: number): Promise<[number, number, number, number]> {
   const { startTree, registry, dynamicSupervisor, actor } = await otpy()
-  const tree = await startTree({ children: [registry('keys'), dynamicSupervisor('owners')] })
+  const tree = await startTree({
+    children: [registry('keys'), registry('others'), dynamicSupervisor('owners')],
+  })
   const keys = tree.registry('keys')
   const owners = tree.supervisor('owners')
   const logic = fromCallback(() => {})
@@ -27,9 +29,15 @@ export async function registryAtSize(size: number): Promise<[number, number, num
   }
   const names = Array.from({ length: size }, (_, at) => `key.${at}`)
   const register = (at: number): void => keys.register(names[at], refs[at % refs.length]!)
-  const first = await each(0, refs.length, register)
-  await each(refs.length, size - refs.length, register)
+  await each(0, size - refs.length, register)
   const more = await each(size - refs.length, size, register)
+  const newcomers: AnyActorRef[] = []
+  for (let i = 0; i < size / 10; i++) newcomers.push(await owners.startChild(actor(`newcomer.${i}`, logic)))
+  const others = tree.registry('others')
+  const takeFirst = (at: number): void => others.register(names[at], newcomers[at]!)
+  // The first half runs code that is not compiled yet.
+  await each(0, newcomers.length / 2, takeFirst)
+  const first = await each(newcomers.length / 2, newcomers.length, takeFirst)
   let found = 0
   const lookUp = (at: number): void => {
     if (keys.lookup(names[(at * 7_919) % size]).length === 1) found++

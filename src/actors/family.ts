@@ -58,7 +58,10 @@ export class Family<Tag> {
     options: { readonly id: string; readonly input?: InputFrom<Logic> | undefined },
   ): ActorRefFrom<Logic> {
     const id = this.#children.has(options.id) ? `${options.id}#${++this.#suffix}` : options.id
-    const actor = new Child(logic, { parent: this.#scope.self, id, input: options.input }, tag)
+    const parent = this.#scope.self
+    const { input } = options
+    // xstate copies its options, which takes as long for each of them as a child's whole supervision.
+    const actor = new Child(logic, input === undefined ? { parent, id } : { parent, id, input }, tag)
     this.#children.set(id, actor)
     actor.start()
     actor.starting = false

@@ -42,6 +42,7 @@ export interface Internals {
 export interface SystemInternals {
   readonly _clock: object
   _relay(source: AnyActorRef | undefined, target: AnyActorRef, event: EventObject): void
+  _register(sessionId: string, actor: AnyActorRef): string
   _unregister(actor: AnyActorRef): void
 }
 
@@ -52,6 +53,8 @@ export class LinkedActor extends Actor<AnyActorLogic> {
   /** Whether it was sent `otpy.shutdown` by its parent. */
   told = false
   ending: ExitReason | undefined = undefined
+  /** Who waits for its end, once somebody has. */
+  waiting: EndListeners | undefined = undefined
 
   // An observer without an error handler would make the error of any supervised actor uncaught.
   override subscribe(observer: Observer<Snapshot<unknown>>): Subscription
@@ -125,28 +128,34 @@ export interface EndListener {
   ended(reason: ExitReason): void
 }
 
-/** Who waits for the end of an actor. */
+/** Who waits for the end of an actor outside of families. */
 const waiting = new WeakMap<AnyActorRef, EndListeners>()
 
 /** All who wait for the end of one actor. They are one observer for xstate, which asks every observer at every event. */
-export class EndListeners extends LinkedList<EndListener> {
+export class EndListeners extends LinkedList<EndListener> implements Observer<Snapshot<unknown>> {
   readonly #ref: AnyActorRef
-  readonly #observer: Observer<Snapshot<unknown>>
   #subscription: Subscription | undefined
 
   constructor(ref: AnyActorRef) {
     super()
     this.#ref = ref
-    this.#observer = {
-      error: (error: unknown) => this.#tell(exitReasonOf(ref) ?? { error }),
-      complete: () => this.#tell(exitReasonOf(ref) ?? 'shutdown'),
-    }
     if (internals(ref)._processingStatus === 0) this.#watchStart()
   }
 
   override push(listener: EndListener): LinkedNode<EndListener> {
-    this.#subscription ??= this.#ref.subscribe(this.#observer)
+    this.#subscription ??= this.#ref.subscribe(this)
     return super.push(listener)
+  }
+
+  /** For xstate, as are the next. */
+  readonly next: undefined
+
+  error(error: unknown): void {
+    this.#tell(exitReasonOf(this.#ref) ?? { error })
+  }
+
+  complete(): void {
+    this.#tell(exitReasonOf(this.#ref) ?? 'shutdown')
   }
 
   override remove(listener: LinkedNode<EndListener>): void {
@@ -170,7 +179,8 @@ export class EndListeners extends LinkedList<EndListener> {
   }
 
   #tell(reason: ExitReason): void {
-    waiting.delete(this.#ref)
+    if (this.#ref instanceof LinkedActor) this.#ref.waiting = undefined
+    else waiting.delete(this.#ref)
     for (let listener = this.shift(); listener !== undefined; listener = this.shift()) {
       try {
         listener.ended(reason)
@@ -183,6 +193,10 @@ export class EndListeners extends LinkedList<EndListener> {
 
 /** Where to wait for the end of an actor that lives. */
 export function endListeners(ref: AnyActorRef): EndListeners {
+  if (ref instanceof LinkedActor) {
+    ref.waiting ??= new EndListeners(ref)
+    return ref.waiting
+  }
   let listeners = waiting.get(ref)
   if (listeners === undefined) {
     listeners = new EndListeners(ref)
