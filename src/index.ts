@@ -11,7 +11,7 @@ export {
 export type { ShutdownEvent } from './actors/lifecycle.ts'
 export { type ExitEvent, link, unlink } from './actors/link.ts'
 export { type Down, monitor } from './actors/monitor.ts'
-export type { CallOptions } from './actors/pool/call-options.ts'
+export type { CallOptions, RetryOptions } from './actors/pool/call-options.ts'
 export type { HistogramSummary } from './actors/pool/histogram.ts'
 export type { WorkerChoice } from './actors/pool/idle-workers.ts'
 export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'

@@ -16,6 +16,17 @@ export interface CallRequest {
   /** Milliseconds from the call to its start; Infinity for no limit. */
   readonly queueTimeout: number
   readonly signal: AbortSignal | undefined
+  /** How often, and how long after, it is run again when its process dies; undefined: never. */
+  readonly retry: RetryPolicy | undefined
+}
+
+/** When a call is run again whose process died while it ran. */
+export interface RetryPolicy {
+  /** Runs in all, the first one included. */
+  readonly attempts: number
+  /** Milliseconds before the second run, and how many times longer each further wait is. */
+  readonly delay: number
+  readonly factor: number
 }
 
 export type CallState = 'waiting' | 'sent' | 'settled'
@@ -47,6 +58,8 @@ export class Call implements Queued {
   /** Where it was sent, and under which id there. */
   worker: CallHolder | undefined = undefined
   wireId = 0
+  /** Runs that have been lost. */
+  lost = 0
   /** When it came, on the pool's clock, milliseconds. */
   readonly queuedAt: number
   /** Why it shall be refused if it turns out that it has not started. */

@@ -110,6 +110,7 @@ const types = [
   'RegistryOptions',
   'RegistryQuery',
   'RestartType',
+  'RetryOptions',
   'RouteTarget',
   'SelectedEntry',
   'Shutdown',

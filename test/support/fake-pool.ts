@@ -72,6 +72,7 @@ export class FakePool {
       timeout: Number.POSITIVE_INFINITY,
       queueTimeout: Number.POSITIVE_INFINITY,
       signal: undefined,
+      retry: undefined,
       ...options,
     })
     // A test that looks at a call later must not be told of it as unhandled before.

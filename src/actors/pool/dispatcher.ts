@@ -4,7 +4,6 @@ import {
   PoolSaturatedError,
   type PoolStoppedError,
   type ProcessExit,
-  TimeoutError,
 } from '../../core/errors.ts'
 import { Call, type CallRequest } from '../call.ts'
 import { WaitQueue } from '../queue.ts'
@@ -16,6 +15,7 @@ import { type LeasePool, Leases } from './leases.ts'
 import { CallLimits } from './limits.ts'
 import type { CallObserver } from './observer.ts'
 import { WorkerPicker } from './picker.ts'
+import { Retries } from './retries.ts'
 import { StallWatch } from './stall-watch.ts'
 import { PoolCounters } from './statistics.ts'
 
@@ -51,6 +51,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   readonly leases = new Leases(this)
   readonly #options: DispatcherOptions
   readonly #limits: CallLimits
+  readonly #retries: Retries
   readonly #idle: IdleWorkers
   readonly #picker: WorkerPicker
   readonly #stalls: StallWatch
@@ -71,6 +72,11 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
       this.giveUp(call, ifWaiting, ifRunning),
     )
+    this.#retries = new Retries(options.clock, (call) => {
+      call.queue = this.queue
+      this.queue.restore(call)
+      this.#serve()
+    })
     this.#idle = new IdleWorkers(options.strategy)
     this.#picker = new WorkerPicker(this.workers, this.#idle)
     this.#stalls = new StallWatch(options.clock, this.workers)
@@ -107,15 +113,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
     let count = 0
     for (const worker of this.workers) count += worker.load
     return count
-  }
-
-  /** Takes a call. The promise settles once, whatever happens. */
-  submit(request: CallRequest): Promise<unknown> {
-    return this.#submit(request, undefined)
-  }
-
-  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown> {
-    return this.#submit(request, lease)
   }
 
   /**
@@ -185,6 +182,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#refusal = error
     this.#rejectQueue(error)
     this.leases.stop(error)
+    for (const call of this.#retries.calls()) this.#reject(call, error)
     for (const worker of this.workers) for (const call of worker.held()) this.#reject(call, error)
     this.#limits.close()
     this.#stalls.close()
@@ -229,12 +227,16 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   failed(call: Call, error: unknown, micros: number): void {
     this.counters.ranMicros += micros
-    this.#count(error)
+    if (this.#retries.take(call, error)) {
+      this.counters.retried++
+      return
+    }
+    this.counters.ended(error)
     this.#reject(call, error, micros)
   }
 
   withdrawn(call: Call, error: Error): void {
-    this.#count(error)
+    this.counters.ended(error)
     this.#reject(call, error)
   }
 
@@ -259,7 +261,12 @@ export class Dispatcher implements WorkerHost, LeasePool {
     if (retired) this.#options.workerDrained(worker)
   }
 
-  #submit(request: CallRequest, lease: WorkerLease | undefined): Promise<unknown> {
+  /**
+   * Takes a call. The promise settles once, whatever happens.
+   *
+   * @param lease whose worker runs it; undefined: whoever is free
+   */
+  submit(request: CallRequest, lease?: WorkerLease): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#refusal !== undefined && (lease === undefined || this.#stopped)) {
         reject(this.#refusal)
@@ -360,12 +367,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
     if (call.state === 'settled') return
     if (call.worker !== undefined) call.worker.withdraw(call, ifWaiting, ifRunning)
     else this.withdrawn(call, ifWaiting)
-  }
-
-  #count(error: unknown): void {
-    if (error instanceof TimeoutError) this.counters.timedOut++
-    else if (error instanceof AbortError) this.counters.aborted++
-    else this.counters.failed++
   }
 
   #rejectQueue(error: Error): void {

@@ -6,7 +6,7 @@ import { type Lender, WorkerLease } from './lease.ts'
 /** What the leases of a pool need of it. */
 export interface LeasePool {
   readonly name: string
-  submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown>
+  submit(request: CallRequest, lease: WorkerLease): Promise<unknown>
   send(worker: WorkerCalls, call: Call): boolean
   giveUp(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void
   withdrawn(call: Call, error: Error): void
@@ -55,7 +55,7 @@ export class Leases implements Lender {
   }
 
   submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown> {
-    return this.#pool.submitLeased(lease, request)
+    return this.#pool.submit(request, lease)
   }
 
   giveBack(lease: WorkerLease): void {

@@ -234,6 +234,7 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     aborted: counters.aborted,
     rejected: counters.rejected,
     restarts: counters.restarts,
+    retried: counters.retried,
     wait: counters.wait.summary(),
     run: counters.run.summary(),
     utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * size)),

@@ -1,3 +1,4 @@
+import { AbortError, TimeoutError } from '../../core/errors.ts'
 import { Histogram, type HistogramSummary } from './histogram.ts'
 
 /** What a pool has done and is doing. */
@@ -28,6 +29,8 @@ export interface PoolStatistics {
   readonly aborted: number
   /** Calls refused because the queue was full. */
   readonly rejected: number
+  /** Runs of idempotent calls that were lost and made again. */
+  readonly retried: number
   /** Workers that ended by themselves after they were ready. */
   readonly restarts: number
   /** Milliseconds from a call to its start, of the calls that were answered. */
@@ -46,10 +49,18 @@ export class PoolCounters {
   aborted = 0
   rejected = 0
   restarts = 0
+  retried = 0
   readonly wait = new Histogram()
   readonly run = new Histogram()
   /** Microseconds that Python ran calls, all workers together. */
   ranMicros = 0
+
+  /** A call ended without an answer. */
+  ended(error: unknown): void {
+    if (error instanceof TimeoutError) this.timedOut++
+    else if (error instanceof AbortError) this.aborted++
+    else this.failed++
+  }
 
   /**
    * A call was answered.

@@ -1,0 +1,45 @@
+import type { Clock } from '../../core/clock.ts'
+import { WorkerExitedError } from '../../core/errors.ts'
+import type { Call } from '../call.ts'
+
+/** Idempotent calls whose process died while it ran them: they are run again, after a while. */
+export class Retries {
+  readonly #clock: Clock
+  readonly #place: (call: Call) => void
+  /** Those that wait for their next run, and their timers. */
+  readonly #waiting = new Map<Call, unknown>()
+
+  /** @param place puts a call back into the queue */
+  constructor(clock: Clock, place: (call: Call) => void) {
+    this.#clock = clock
+    this.#place = place
+  }
+
+  /** Whether the call will be run again after this error. Its deadline and its signal go on meanwhile. */
+  take(call: Call, error: unknown): boolean {
+    const { retry } = call.request
+    if (retry === undefined || !(error instanceof WorkerExitedError) || call.state === 'settled') return false
+    if (++call.lost >= retry.attempts) return false
+    call.state = 'waiting'
+    call.worker = undefined
+    call.queue = this
+    // Not within this turn: the worker that died is still being taken out.
+    const delay = retry.delay * retry.factor ** (call.lost - 1)
+    const again = (): void => {
+      if (this.#waiting.delete(call)) this.#place(call)
+    }
+    this.#waiting.set(call, this.#clock.setTimeout(again, delay))
+    return true
+  }
+
+  /** The call has been answered in another way. */
+  remove(call: Call): void {
+    this.#clock.clearTimeout(this.#waiting.get(call))
+    this.#waiting.delete(call)
+  }
+
+  /** The calls that wait for their next run. */
+  calls(): Call[] {
+    return [...this.#waiting.keys()]
+  }
+}
