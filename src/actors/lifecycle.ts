@@ -147,9 +147,7 @@ export class EndListeners extends LinkedList<EndListener> implements Observer<Sn
     return super.push(listener)
   }
 
-  /** For xstate, as are the next. */
-  readonly next: undefined
-
+  /** For xstate, which tells its observers so; as {@link complete}. */
   error(error: unknown): void {
     this.#tell(exitReasonOf(this.#ref) ?? { error })
   }

@@ -10,9 +10,15 @@ export interface ActorSpec<Logic extends AnyActorLogic> extends ChildSpec {
 
 /** What the builder of an actor takes. */
 export interface ActorOptions<Logic extends AnyActorLogic> extends ChildSpecOptions {
-  /** The logic's input, the same at each start. */
+  /** The logic's input, the same at each start. Required when the logic requires one. */
   readonly input?: InputFrom<Logic>
 }
+
+/** The same, where it must be given because the logic requires an input. */
+type ActorArguments<Logic extends AnyActorLogic> =
+  undefined extends InputFrom<Logic>
+    ? [options?: ActorOptions<Logic>]
+    : [options: ActorOptions<Logic> & { readonly input: InputFrom<Logic> }]
 
 /**
  * An actor of any xstate logic: a machine, a promise, a callback, an observable, a reducer.
@@ -22,7 +28,7 @@ export interface ActorOptions<Logic extends AnyActorLogic> extends ChildSpecOpti
 export function actor<Logic extends AnyActorLogic>(
   id: string,
   logic: Logic,
-  options?: ActorOptions<Logic>,
+  ...[options]: ActorArguments<Logic>
 ): ActorSpec<Logic> {
   // Most have none, and there may be very many of them.
   if (options === undefined) {
