@@ -28,6 +28,8 @@ class EchoConnection implements Connection {
     this.#waiting.push({ id, value: args[0] })
   }
 
+  ping(): void {}
+
   started(): number {
     return this.#started
   }

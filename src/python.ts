@@ -5,7 +5,7 @@ import { checkOptions, checks, resolveOptions } from './core/options.ts'
 import type { PoolOptions } from './pools/options.ts'
 import { pool } from './pools/pool.ts'
 import type { PoolRegistration } from './pools/routes.ts'
-import { startTree, type Tree } from './tree.ts'
+import { startTree, type Tree, type TreeOptions } from './tree.ts'
 
 /** {@link PoolOptions} for all pools of `startPython`, and which pools there are. */
 export interface StartPythonOptions extends PoolOptions {
@@ -19,6 +19,8 @@ export interface StartPythonOptions extends PoolOptions {
   readonly registrations?: readonly PoolRegistration[]
   /** Stop on SIGINT and SIGTERM, in order, before the process ends. Default false. */
   readonly handleSignals?: boolean
+  /** Gets each crash report as text, and as it is; `true` writes the text to stderr. Default: nothing is written. */
+  readonly logger?: TreeOptions['logger']
 }
 
 /** Calls Python on the pools of a tree of its own. */
@@ -50,7 +52,7 @@ export class Python extends PythonClient {
  * Rejects with `StartError` (no interpreter, no worker came up: Python's traceback is in its cause) or `OptionError`.
  */
 export async function startPython(options: StartPythonOptions = {}): Promise<Python> {
-  const { default: main, io, pools = {}, registrations = [], handleSignals = false, ...common } = options
+  const { default: main, io, pools = {}, registrations = [], handleSignals, logger, ...common } = options
   checkOptions({ registrations }, { registrations: checks.array }, 'startPython: ')
   checkPools({ default: main, io, pools })
   const children = [
@@ -62,7 +64,7 @@ export async function startPython(options: StartPythonOptions = {}): Promise<Pyt
     pool('io', { lazy: true, size: sizeFrom('OTPY_IO_POOL_SIZE') ?? 10, ...withoutSize(common), ...io }),
     ...Object.entries(pools).map(([name, more]) => pool(name, { ...common, ...more })),
   ]
-  const python = new Python(await startTree({ children, handleSignals }))
+  const python = new Python(await startTree({ children, handleSignals, logger }))
   try {
     for (const { pool: name, module, fn } of registrations) {
       python.registerPool(name, fn === undefined ? module : [module, fn])

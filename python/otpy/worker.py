@@ -135,6 +135,8 @@ class Worker:
                     return status
             elif kind == wire.TARGET:
                 self._names[argument] = codec.decode(payload, buffers)
+            elif kind == wire.PING:
+                self._connection.send(wire.PONG, 0, 0, 0, (b"",), ())
             else:
                 raise RuntimeError("a frame of kind %d came, which this side does not know" % kind)
             frame = payload = buffers = None

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { WorkerChoice } from '../actors/pool/idle-workers.ts'
+import type { HealthCheck } from '../actors/worker/health.ts'
 import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
 import { type Backoff, type BackoffOptions, resolveBackoff } from '../supervisors/backoff.ts'
 
@@ -41,6 +42,11 @@ export interface PoolOptions {
   readonly maxMemory?: number
   /** Milliseconds that a worker may be idle after its last call before a new process takes its place. Default Infinity. */
   readonly idleTimeout?: number
+  /**
+   * Idle workers are asked every `interval` ms (default 30,000; Infinity: never) whether they still answer, within `timeout` ms (default 10,000). One that
+   * misses `maxMissed` rounds (default 3) in a row is killed and replaced.
+   */
+  readonly healthCheck?: Partial<HealthCheck>
   /** Milliseconds that a worker may take to be ready. Default 10,000. */
   readonly startTimeout?: number
   /** When the pool counts as started: at its `first` ready worker, or when `all` are. Default `first`. */
@@ -71,13 +77,14 @@ export interface PoolOptions {
   readonly initializer?: string
 }
 
-type Optional = 'python' | 'venv' | 'initializer' | 'backoff'
+type Optional = 'python' | 'venv' | 'initializer' | 'backoff' | 'healthCheck'
 
 /** {@link PoolOptions} with their defaults filled in. */
 export interface ResolvedPoolOptions
   extends Required<Omit<PoolOptions, Optional>>,
-    Pick<PoolOptions, Exclude<Optional, 'backoff'>> {
+    Pick<PoolOptions, Exclude<Optional, 'backoff' | 'healthCheck'>> {
   readonly backoff: Backoff
+  readonly healthCheck: HealthCheck
 }
 
 const atLeastOne = {
@@ -105,6 +112,7 @@ const table: CheckTable<PoolOptions> = {
   maxAge: checks.milliseconds,
   maxMemory: atLeastOne,
   idleTimeout: checks.milliseconds,
+  healthCheck: checks.object,
   startTimeout: checks.milliseconds,
   ready: checks.oneOf('first', 'all'),
   maxRestarts: checks.count,
@@ -122,6 +130,12 @@ const table: CheckTable<PoolOptions> = {
   env: checks.stringRecord,
   preload: checks.strings,
   initializer: initializerForm,
+}
+
+const healthTable: CheckTable<Partial<HealthCheck>> = {
+  interval: checks.milliseconds,
+  timeout: checks.milliseconds,
+  maxMissed: checks.positive,
 }
 
 /** Checks a pool's options and fills in the defaults. Throws `OptionError`. */
@@ -146,6 +160,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
       maxAge: Number.POSITIVE_INFINITY,
       maxMemory: Number.POSITIVE_INFINITY,
       idleTimeout: Number.POSITIVE_INFINITY,
+      healthCheck: {},
       startTimeout: 10_000,
       ready: 'first',
       maxRestarts: 3,
@@ -161,5 +176,11 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
     prefix,
   )
   const backoff = resolveBackoff({ max: 5_000, ...resolved.backoff }, `${prefix}backoff.`)
-  return { ...resolved, backoff } as ResolvedPoolOptions
+  const healthCheck = resolveOptions(
+    resolved.healthCheck,
+    healthTable,
+    { interval: 30_000, timeout: 10_000, maxMissed: 3 },
+    `${prefix}healthCheck.`,
+  )
+  return { ...resolved, backoff, healthCheck } as ResolvedPoolOptions
 }

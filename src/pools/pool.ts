@@ -4,6 +4,7 @@ import { Dispatcher } from '../actors/pool/dispatcher.ts'
 import { poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
 import { RefTable } from '../actors/ref-table.ts'
+import { HealthWatch } from '../actors/worker/health.ts'
 import type { ChildSpec, StartContext } from '../core/child-spec.ts'
 import { StartError, SupervisorError } from '../core/errors.ts'
 import type { TreeServices } from '../core/services.ts'
@@ -174,8 +175,11 @@ class PoolMembers {
       this.#workerWorn(calls.name, why),
     )
     if (recycles(this.#options)) recycler.start()
+    const health = new HealthWatch(this.#options.healthCheck, services.clock, this.#dispatcher.workers)
+    health.start()
     services.exits.watchExit(pool, () => {
       recycler.close()
+      health.close()
       services.events.emit('pool.stopped', { pool: this.#id, time: Date.now() })
     })
     await ready

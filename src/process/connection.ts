@@ -60,6 +60,8 @@ export interface Connection {
   started(): number
   /** Calls up to this id that have not started will not. */
   recall(upTo: number): void
+  /** Asks whether it is there; `drained` follows when it runs nothing. */
+  ping(): void
   /** Raises `otpy.Cancelled` in this call, if Python runs it right now. To be repeated until it has unwound. */
   interrupt(id: number): void
   /** Lets it finish what it runs, run its exit handlers and end. */

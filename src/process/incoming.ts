@@ -34,6 +34,8 @@ export function incoming(handlers: ConnectionHandlers, refs: RefResolver, news: 
       case Kind.CANCELLED:
         handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
         break
+      case Kind.PONG:
+        break
       case Kind.EXITING:
         news.exiting(argument)
         break

@@ -38,6 +38,11 @@ export class Outbox {
     this.#end(start, kind, 0, argument, id, path)
   }
 
+  /** Adds a frame without a payload. */
+  empty(kind: number): void {
+    this.#end(beginFrame(this.#writer), kind, 0, 0, 0, 'message')
+  }
+
   /** Adds a frame whose payload is a call's arguments. Throws {@link SerializationError}, and has added nothing then. */
   call(
     kind: number,

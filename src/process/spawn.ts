@@ -202,6 +202,10 @@ class PythonProcess implements Connection {
     this.#page?.recall(upTo)
   }
 
+  ping(): void {
+    this.#outbox?.empty(Kind.PING)
+  }
+
   interrupt(id: number): void {
     if (this.#exit !== undefined) return
     this.#page?.cancel(id)

@@ -14,6 +14,9 @@ export const Kind = {
   /** Node → Python. Argument: the target's number. Payload: `args`, or `(args, kwargs)` with {@link Flag.KWARGS}. */
   CALL: 3,
 
+  /** Node → Python: answer with PONG when nothing runs. */
+  PING: 10,
+
   /** Python → Node: it takes calls now. Payload: what it is. */
   READY: 16,
   /** Python → Node: it cannot start. Payload: the exception. */
@@ -30,6 +33,8 @@ export const Kind = {
   CANCELLED: 22,
   /** Python → Node: the call asked the process to exit. Argument: the exit status. */
   EXITING: 23,
+  /** Python → Node: the answer to PING. */
+  PONG: 29,
 } as const
 
 export const Flag = {

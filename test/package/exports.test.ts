@@ -93,6 +93,7 @@ const types = [
   'ExecOptions',
   'ExitEvent',
   'ExitReason',
+  'HealthCheck',
   'HistogramSummary',
   'Keys',
   'LockOptions',

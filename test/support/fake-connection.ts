@@ -12,6 +12,7 @@ export class FakeConnection implements Connection {
   readonly pid = 4711
   readonly startedAt = 0
   unsentBytes = 0
+  pings = 0
   readonly handlers: ConnectionHandlers
   /** Sent, and not yet started. */
   readonly waiting: FakeCall[] = []
@@ -37,6 +38,10 @@ export class FakeConnection implements Connection {
 
   started(): number {
     return this.#started
+  }
+
+  ping(): void {
+    this.pings++
   }
 
   recall(upTo: number): void {

@@ -1,10 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import {
-  AbortError,
-  PoolSaturatedError,
-  type PoolStoppedError,
-  type ProcessExit,
-} from '../../core/errors.ts'
+import { AbortError, PoolSaturatedError, type PoolStoppedError, type ProcessExit } from '../../core/errors.ts'
 import { Call, type CallRequest } from '../call.ts'
 import { WaitQueue } from '../queue.ts'
 import type { WorkerCalls, WorkerHost } from '../worker/calls.ts'

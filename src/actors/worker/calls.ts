@@ -56,6 +56,8 @@ export class WorkerCalls implements CallHolder {
   readonly connection: Connection
   /** Calls answered, whatever the answer. */
   answered = 0
+  /** Signs of life: reads that brought answers, to calls or to pings. */
+  heard = 0
   /** The pool's own marks: among the idle ones; not for the pool's queue, since a holder has it or it is about to go. */
   parked = false
   reserved = false
@@ -216,6 +218,7 @@ export class WorkerCalls implements CallHolder {
   }
 
   drained(): void {
+    this.heard++
     this.#lastProgress = this.#options.clock.now()
     if (this.#open) this.#options.host.freed(this)
   }
