@@ -48,9 +48,9 @@ export class WaitQueue<T extends Queued> {
     return undefined
   }
 
-  /** Takes the one that has waited longest among those of the lowest priority. */
-  shiftLowest(): T | undefined {
-    for (let at = this.#priorities.length - 1; at >= 0; at--) {
+  /** Takes the one that has waited longest among those of the lowest priority, if that is no higher than `most`. */
+  shiftLowest(most: number): T | undefined {
+    for (let at = this.#priorities.length - 1; at >= 0 && this.#priorities[at]! <= most; at--) {
       const { first } = this.#byPriority.get(this.#priorities[at]!)!
       if (first !== undefined) {
         this.remove(first.value)

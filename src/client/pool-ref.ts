@@ -133,7 +133,11 @@ export class PoolRef {
     signal?.addEventListener('abort', cancel, { once: true })
     try {
       const lease = await ticket.lease
-      return lease === 'full' ? lease : new Lease(lease, target.options, signal)
+      if (lease === 'full') return lease
+      if (!signal?.aborted) return new Lease(lease, target.options, signal)
+      // It was granted in the moment of the abort, and has been used for nothing.
+      lease.release()
+      throw new AbortError(signal.reason, 'checkout')
     } finally {
       signal?.removeEventListener('abort', cancel)
     }
@@ -159,7 +163,10 @@ export class PoolRef {
     this.#target!.ref.send({ type: 'pool.resize', ...size })
   }
 
-  /** Refuses calls from now on, with `PoolStoppedError`, and resolves when all that were accepted are answered. {@link resume} opens it again. */
+  /**
+   * Refuses calls from now on, with `PoolStoppedError`, and resolves when those that were accepted are answered and all leases are over.
+   * {@link resume} opens it again.
+   */
   async drain(): Promise<void> {
     await this.#here().dispatcher.drain()
   }

@@ -14,3 +14,6 @@ export const systemClock: Clock = {
   setTimeout: (fn, ms) => setTimeout(fn, ms),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
 }
+
+/** Node's timers take no longer delay. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, LONGEST_TIMER_MS } from './clock.ts'
 import { LinkedList, type LinkedNode } from './linked-list.ts'
 
 interface Due<T> {
@@ -13,9 +13,6 @@ export type Deadline<T> = LinkedNode<Due<T>>
 class Duration<T> extends LinkedList<Due<T>> {
   timer: unknown
 }
-
-/** Node's timers take no longer delay. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Deadlines of very many owners at the price of a list entry each: those of one duration expire in the order in which

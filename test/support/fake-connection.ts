@@ -80,6 +80,12 @@ export class FakeConnection implements Connection {
     }
   }
 
+  /** Python takes the next call although it has just been recalled: it had looked at the mark a moment before. */
+  startUnheeding(): void {
+    this.#recalled = 0
+    this.start()
+  }
+
   /** The running call returns its first argument. */
   finish(micros = 1): void {
     const call = this.#take()

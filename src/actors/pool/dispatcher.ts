@@ -1,25 +1,27 @@
 import type { Clock } from '../../core/clock.ts'
-import { AbortError, PoolSaturatedError, type PoolStoppedError, type ProcessExit } from '../../core/errors.ts'
+import {
+  AbortError,
+  type PoolSaturatedError,
+  type PoolStoppedError,
+  type ProcessExit,
+} from '../../core/errors.ts'
 import { Call, type CallRequest } from '../call.ts'
 import { WaitQueue } from '../queue.ts'
 import type { WorkerCalls, WorkerHost } from '../worker/calls.ts'
-import { Draining } from './draining.ts'
+import { Draining, Emptiness } from './draining.ts'
 import { IdleWorkers, type WorkerChoice } from './idle-workers.ts'
 import { Checkout, type CheckoutRequest, type CheckoutTicket, type WorkerLease } from './lease.ts'
 import { type LeasePool, Leases } from './leases.ts'
 import { CallLimits } from './limits.ts'
 import type { CallObserver } from './observer.ts'
+import { Overload, type OverloadOptions } from './overload.ts'
 import { WorkerPicker } from './picker.ts'
 import { Retries } from './retries.ts'
 import { StallWatch } from './stall-watch.ts'
 import { PoolCounters } from './statistics.ts'
 
-export interface DispatcherOptions {
-  readonly name: string
+export interface DispatcherOptions extends OverloadOptions {
   readonly clock: Clock
-  readonly maxQueue: number
-  /** Which call goes when one more than `maxQueue` would wait: the new one, or the one that has waited longest. */
-  readonly overload: 'reject' | 'drop_oldest'
   readonly strategy: WorkerChoice
   /** Told of each call, when somebody listens. */
   readonly observer: CallObserver
@@ -33,6 +35,9 @@ export interface DispatcherOptions {
   readonly maxCalls: number
   readonly workerWorn: (worker: WorkerCalls) => void
 }
+
+/** Where calls wait: for any worker of the pool, or for the one of their lease. */
+type CallQueue = WaitQueue<Call | Checkout> | WaitQueue<Call>
 
 /**
  * The per-call half of a pool: who is free, who waits, who holds what. Plain functions; the pool's statechart decides
@@ -50,6 +55,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   readonly #idle: IdleWorkers
   readonly #picker: WorkerPicker
   readonly #stalls: StallWatch
+  readonly #overload: Overload
   #sequence = 0
   /** Why calls are refused, when they are. */
   #refusal: PoolStoppedError | undefined
@@ -58,8 +64,10 @@ export class Dispatcher implements WorkerHost, LeasePool {
   #now = 0
   /** Workers that are let go once they hold nothing. */
   readonly #retiring = new Set<WorkerCalls>()
-  /** Told when nothing waits and nothing runs. */
-  #whenEmpty: (() => void)[] = []
+  /** Nothing waits, nothing runs and nobody holds a worker. */
+  readonly #empty = new Emptiness(
+    () => this.queue.length + this.#retries.size + this.running + this.leases.size === 0,
+  )
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -75,6 +83,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#idle = new IdleWorkers(options.strategy)
     this.#picker = new WorkerPicker(this.workers, this.#idle)
     this.#stalls = new StallWatch(options.clock, this.workers)
+    this.#overload = new Overload(options, this.counters)
   }
 
   get name(): string {
@@ -121,23 +130,20 @@ export class Dispatcher implements WorkerHost, LeasePool {
     const worker = this.queue.length === 0 && !this.#suspended ? this.#idle.take() : undefined
     if (worker !== undefined) return { lease: Promise.resolve(this.leases.lend(worker)), cancel: ignore }
     if (!block) return { lease: Promise.resolve('full'), cancel: ignore }
-    const { maxQueue, clock, name, wantsWorker } = this.#options
-    if (this.waiting >= maxQueue) {
-      this.counters.rejected++
-      const error = new PoolSaturatedError(name, this.waiting, maxQueue)
-      return { lease: Promise.reject(error), cancel: ignore }
-    }
+    const full = this.#makeRoom(this.queue, priority)
+    if (full !== undefined) return { lease: Promise.reject(full), cancel: ignore }
     const checkout = new Checkout(priority, ++this.#sequence, {
-      clock,
+      clock: this.#options.clock,
       timeout,
       lend: (to) => this.leases.lend(to),
       leave: () => {
         this.queue.remove(checkout)
         this.#serve()
+        this.#empty.check()
       },
     })
     this.queue.push(checkout)
-    wantsWorker()
+    this.#options.wantsWorker()
     return checkout
   }
 
@@ -153,13 +159,10 @@ export class Dispatcher implements WorkerHost, LeasePool {
     for (const worker of this.workers) this.freed(worker)
   }
 
-  /** Refuses calls from now on, until {@link resume}, and resolves when all that were accepted are answered. */
-  drain(): Promise<void> {
+  /** Refuses calls from now on, until {@link resume}; resolves when those that were accepted are answered, and all leases over. */
+  async drain(): Promise<void> {
     this.#refusal ??= new Draining(this.name)
-    return new Promise((resolve) => {
-      this.#whenEmpty.push(resolve)
-      this.#checkEmpty()
-    })
+    if (!this.#stopped) await this.#empty.wait()
   }
 
   /** The worker gets nothing new; `workerDrained` follows when it holds nothing. */
@@ -182,7 +185,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#limits.close()
     this.#stalls.close()
     // Python may still run some, but every call has been answered.
-    for (const tell of this.#whenEmpty.splice(0)) tell()
+    this.#empty.tell()
   }
 
   /** All calls that wait end with this error; the pool goes on. */
@@ -202,13 +205,14 @@ export class Dispatcher implements WorkerHost, LeasePool {
     const lease = this.leases.of(worker)
     if (lease !== undefined) {
       this.leases.serve(lease)
-    } else if (worker.reserved) {
-      if (worker.load === 0 && this.#retiring.delete(worker)) this.#options.workerDrained(worker)
-    } else {
+    } else if (this.#retiring.has(worker)) {
+      if (worker.load === 0) this.#letGo(worker)
+    } else if (!worker.reserved) {
       while (this.queue.length > 0 && worker.room > 0 && this.#serveNext(worker));
       this.#idle.add(worker)
       if (worker.answered >= this.#options.maxCalls) this.#options.workerWorn(worker)
     }
+    this.#empty.check()
   }
 
   answered(call: Call, value: unknown, micros: number): void {
@@ -243,17 +247,26 @@ export class Dispatcher implements WorkerHost, LeasePool {
       queue.restore(call)
     }
     this.#serve()
+    // When they came they did not wait, so that nobody has asked for more workers.
+    if (queue === this.queue) for (const call of calls) if (call.place) this.#options.wantsWorker()
   }
 
   gone(worker: WorkerCalls, exit: ProcessExit): void {
     this.#idle.remove(worker)
-    const wanted = !worker.reserved || this.leases.has(worker)
+    const retiring = this.#retiring.has(worker)
+    const wanted = !retiring && (!worker.reserved || this.leases.has(worker))
     this.leases.broken(worker, exit)
-    const retired = this.#retiring.delete(worker)
     if (!this.workers.delete(worker)) return
     if (!this.#stopped && wanted) this.counters.restarts++
     this.#options.workerGone(worker)
-    if (retired) this.#options.workerDrained(worker)
+    if (retiring) this.#letGo(worker)
+    this.#empty.check()
+  }
+
+  #letGo(worker: WorkerCalls): void {
+    this.#retiring.delete(worker)
+    worker.reserved = true
+    this.#options.workerDrained(worker)
   }
 
   /**
@@ -301,25 +314,20 @@ export class Dispatcher implements WorkerHost, LeasePool {
   }
 
   /** Whether one more call may wait; when not, it has been refused. */
-  #mayWait(call: Call, queue: WaitQueue<Call | Checkout> | WaitQueue<Call>): boolean {
-    const { maxQueue, name, observer, overload } = this.#options
-    if (maxQueue === Number.POSITIVE_INFINITY) return true
-    const waiting = queue === this.queue ? this.waiting : queue.length
-    if (waiting < maxQueue) return true
-    this.counters.rejected++
-    observer.saturated(waiting)
-    const error = new PoolSaturatedError(name, waiting, maxQueue)
-    const oldest = overload === 'drop_oldest' ? queue.shiftLowest() : undefined
-    if (oldest === undefined) {
-      this.#reject(call, error)
-      return false
-    }
-    if (oldest instanceof Call) this.#reject(oldest, error)
-    else oldest.refuse(error)
-    return true
+  #mayWait(call: Call, queue: CallQueue): boolean {
+    const full = this.#makeRoom(queue, call.request.priority)
+    if (full !== undefined) this.#reject(call, full)
+    return full === undefined
   }
 
-  #wait(call: Call, queue: WaitQueue<Call | Checkout> | WaitQueue<Call>): void {
+  /** Gives the error of one that may not wait. */
+  #makeRoom(queue: CallQueue, priority: number): PoolSaturatedError | undefined {
+    if (this.#options.maxQueue === Number.POSITIVE_INFINITY) return undefined
+    const waiting = queue === this.queue ? this.waiting : queue.length
+    return this.#overload.makeRoom<Call | Checkout>(queue as WaitQueue<Call>, waiting, priority, this.#refuse)
+  }
+
+  #wait(call: Call, queue: CallQueue): void {
     call.queue = queue as WaitQueue<Call>
     queue.push(call)
     this.#options.observer.queued(call)
@@ -366,9 +374,13 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   #rejectQueue(error: Error): void {
     for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      if (next instanceof Call) this.#reject(next, error)
-      else next.refuse(error)
+      this.#refuse(next, error)
     }
+  }
+
+  readonly #refuse = (waiter: Call | Checkout, error: Error): void => {
+    if (waiter instanceof Call) this.#reject(waiter, error)
+    else waiter.refuse(error)
   }
 
   #reject(call: Call, error: unknown, micros = 0): void {
@@ -381,12 +393,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   #forget(call: Call): void {
     this.#limits.clear(call)
     call.queue?.remove(call)
-    if (this.#whenEmpty.length > 0) queueMicrotask(() => this.#checkEmpty())
-  }
-
-  #checkEmpty(): void {
-    if (this.queue.length > 0 || this.running > 0) return
-    for (const tell of this.#whenEmpty.splice(0)) tell()
+    this.#empty.check()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import { type Clock, LONGEST_TIMER_MS } from '../../core/clock.ts'
 import { TimeoutError } from '../../core/errors.ts'
 import type { LinkedNode } from '../../core/linked-list.ts'
 import type { Call, CallRequest } from '../call.ts'
@@ -38,9 +38,12 @@ export class WorkerLease {
   }
 
   submit(request: CallRequest): Promise<unknown> {
-    return this.refusal === undefined
-      ? this.#lender.submitLeased(this, request)
-      : Promise.reject(this.refusal)
+    if (this.refusal !== undefined) return Promise.reject(this.refusal)
+    // Run again it would run elsewhere, and its holder counts on this very process.
+    return this.#lender.submitLeased(
+      this,
+      request.retry === undefined ? request : { ...request, retry: undefined },
+    )
   }
 
   release(): void {
@@ -91,7 +94,7 @@ export class Checkout implements Queued, CheckoutTicket {
     if (timeout < Infinity) {
       this.#timer = clock.setTimeout(
         () => this.cancel(new TimeoutError('queue', timeout, 'checkout')),
-        timeout,
+        Math.min(timeout, LONGEST_TIMER_MS),
       )
     }
   }

@@ -71,7 +71,7 @@ export class Leases implements Lender {
     for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
       this.#pool.withdrawn(call, error)
     }
-    lease.worker.retire()
+    lease.worker.kill()
   }
 
   /** The process of a worker has ended. What waited for it cannot run elsewhere: its holder counts on this very process. */

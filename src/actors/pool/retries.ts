@@ -19,6 +19,8 @@ export class Retries {
   take(call: Call, error: unknown): boolean {
     const { retry } = call.request
     if (retry === undefined || !(error instanceof WorkerExitedError) || call.state === 'settled') return false
+    // Its caller has given it up: it only was not known whether it had started.
+    if (call.withdrawn !== undefined) return false
     if (++call.lost >= retry.attempts) return false
     call.state = 'waiting'
     call.worker = undefined
@@ -36,6 +38,10 @@ export class Retries {
   remove(call: Call): void {
     this.#clock.clearTimeout(this.#waiting.get(call))
     this.#waiting.delete(call)
+  }
+
+  get size(): number {
+    return this.#waiting.size
   }
 
   /** The calls that wait for their next run. */

@@ -243,7 +243,7 @@ export class WorkerCalls implements CallHolder {
   }
 
   /** No call is sent any more: the process is not fit for another. */
-  retire(): void {
+  kill(): void {
     this.#open = false
     this.connection.kill()
   }

@@ -51,6 +51,6 @@ export class HealthWatch {
     // What it was sent meanwhile has a deadline of its own.
     const missed = answered || worker.load > 0 ? 0 : (this.#missed.get(worker) ?? 0) + 1
     this.#missed.set(worker, missed)
-    if (missed >= this.#check.maxMissed) worker.retire()
+    if (missed >= this.#check.maxMissed) worker.kill()
   }
 }
