@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { ActorRefFrom, AnyActorRef } from 'xstate'
 import { Dispatcher } from '../actors/pool/dispatcher.ts'
-import { poolMachine, poolStatistics } from '../actors/pool/machine.ts'
+import { mayGrow, poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
 import { RefTable } from '../actors/ref-table.ts'
 import { HealthWatch } from '../actors/worker/health.ts'
@@ -225,7 +225,7 @@ class PoolMembers {
   #wantsWorker(): void {
     const context = this.#pool?.getSnapshot().context
     // Most pools have all their workers, and a statechart's event for each call that waits would cost more than the call.
-    if (context === undefined || context.slots.size >= context.size + context.maxOverflow) return
+    if (context === undefined || !mayGrow(context)) return
     this.#pool?.send({ type: 'worker.wanted' })
   }
 

@@ -1,10 +1,20 @@
 import { writeFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { PoolRef } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { rejection, startPool, temporaryFolder, written } from '../support/python.ts'
 
 const pids = (pool: { workers(): readonly { pid: number | undefined }[] }) =>
   pool.workers().map(({ pid }) => pid)
+
+/** Has each of so many workers hold a call; what they wait for. */
+async function allBusy(pool: PoolRef, workers: number): Promise<string> {
+  const gate = `${temporaryFolder()}/gate`
+  const started = Array.from({ length: workers }, (_, n) => `${gate}.${n}`)
+  for (const path of started) pool.cast('work', 'append_then_wait', [path, gate])
+  for (const path of started) await written(path)
+  return gate
+}
 
 describe('resize', () => {
   it('starts what is missing, and lets go what is too much, without failing a call', async () => {
@@ -19,6 +29,47 @@ describe('resize', () => {
     await eventually(() => pool.workers().length === 1)
     expect(pool.stats()).toMatchObject({ size: 1, failed: 0, restarts: 0 })
     expect(await pool.call('work', 'echo', ['still'])).toBe('still')
+  })
+
+  it('up again while workers that are too many still answer starts what will be missing', async () => {
+    const { pool } = await startPool({ size: 3, ready: 'all' })
+    const gate = await allBusy(pool, 3)
+    pool.resize({ size: 1 })
+    pool.resize({ size: 3 })
+    writeFileSync(gate, '')
+    await eventually(() => pool.stats().idle === 3 && pool.workers().length === 3)
+    expect(pool.stats()).toMatchObject({ size: 3, starting: 0, failed: 0 })
+  })
+
+  it('to the same size again lets go nobody else', async () => {
+    const { pool } = await startPool({ size: 3, ready: 'all' })
+    const gate = await allBusy(pool, 3)
+    for (let again = 0; again < 3; again++) pool.resize({ size: 1 })
+    writeFileSync(gate, '')
+    expect(await pool.call('work', 'echo', ['still'], { timeout: 2_000 })).toBe('still')
+    await eventually(() => pool.workers().length === 1)
+  })
+
+  it('up right after down gives every slot a worker', async () => {
+    const { pool } = await startPool({ size: 3, ready: 'all' })
+    pool.resize({ size: 1 })
+    pool.resize({ size: 3 })
+    await eventually(() => pool.stats().idle === 3 && pool.workers().length === 3)
+  })
+
+  it('lets go of a worker that somebody holds when it is given back', async () => {
+    const { pool } = await startPool({ size: 2, ready: 'all' })
+    const leases = [await pool.checkout(), await pool.checkout()]
+    pool.resize({ size: 1 })
+    for (const lease of leases) await lease.release()
+    await eventually(() => pool.workers().length === 1)
+    expect(pool.stats()).toMatchObject({ leased: 0, restarts: 0 })
+  })
+
+  it('turns workers that are too many into overflow, which goes when it is idle', async () => {
+    const { pool } = await startPool({ size: 3, ready: 'all', maxOverflow: 2, overflowTtl: 50 })
+    pool.resize({ size: 1 })
+    await eventually(() => pool.workers().length === 1)
   })
 
   it('says what a size must be', async () => {
@@ -46,6 +97,35 @@ describe('overflow', () => {
     const { pool } = await startPool({ size: 1, maxOverflow: 5 })
     for (let n = 0; n < 20; n++) await pool.call('work', 'echo', [n])
     expect(pool.workers()).toHaveLength(1)
+  })
+})
+
+describe('a lazy pool', () => {
+  it('starts another worker for a call that was sent ahead behind a long one', async () => {
+    const { pool } = await startPool({ size: 2, lazy: true })
+    for (let n = 0; n < 20; n++) await pool.call('work', 'echo', [n])
+    const gate = `${temporaryFolder()}/gate`
+    const long = pool.call('work', 'wait_for', [gate])
+    expect(await pool.call('work', 'echo', ['short'], { timeout: 5_000 })).toBe('short')
+    writeFileSync(gate, '')
+    await long
+  })
+
+  it('leaves no timer behind when it stops, however often it was asked for workers', async () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    const cleared = vi.spyOn(globalThis, 'clearTimeout')
+    onTestFinished(() => {
+      set.mockRestore()
+      cleared.mockRestore()
+    })
+    const overflowTtl = 3_600_000
+    const { tree, pool } = await startPool({ size: 3, lazy: true, overflowTtl })
+    await Promise.all([1, 2, 3].map(() => pool.call('work', 'sleep', [0.02])))
+    await tree.stop()
+    const timers = set.mock.results.filter((_, at) => set.mock.calls[at]?.[1] === overflowTtl)
+    const gone = new Set(cleared.mock.calls.map(([timer]) => timer))
+    expect(timers.map(({ value }) => gone.has(value))).toEqual(timers.map(() => true))
+    expect(timers).not.toHaveLength(0)
   })
 })
 

@@ -63,7 +63,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   readonly #startedAt: number
   #now = 0
   /** Workers that are let go once they hold nothing. */
-  readonly #retiring = new Set<WorkerCalls>()
+  readonly retiring = new Set<WorkerCalls>()
   /** Nothing waits, nothing runs and nobody holds a worker. */
   readonly #empty = new Emptiness(
     () => this.queue.length + this.#retries.size + this.running + this.leases.size === 0,
@@ -168,7 +168,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   /** The worker gets nothing new; `workerDrained` follows when it holds nothing. */
   retire(worker: WorkerCalls): void {
     worker.reserved = true
-    this.#retiring.add(worker)
+    this.retiring.add(worker)
     this.#idle.remove(worker)
     worker.recall()
     this.freed(worker)
@@ -205,7 +205,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     const lease = this.leases.of(worker)
     if (lease !== undefined) {
       this.leases.serve(lease)
-    } else if (this.#retiring.has(worker)) {
+    } else if (this.retiring.has(worker)) {
       if (worker.load === 0) this.#letGo(worker)
     } else if (!worker.reserved) {
       while (this.queue.length > 0 && worker.room > 0 && this.#serveNext(worker));
@@ -253,7 +253,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   gone(worker: WorkerCalls, exit: ProcessExit): void {
     this.#idle.remove(worker)
-    const retiring = this.#retiring.has(worker)
+    const retiring = this.retiring.has(worker)
     const wanted = !retiring && (!worker.reserved || this.leases.has(worker))
     this.leases.broken(worker, exit)
     if (!this.workers.delete(worker)) return
@@ -264,7 +264,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   }
 
   #letGo(worker: WorkerCalls): void {
-    this.#retiring.delete(worker)
+    this.retiring.delete(worker)
     worker.reserved = true
     this.#options.workerDrained(worker)
   }

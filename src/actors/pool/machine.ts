@@ -1,4 +1,5 @@
-import { type ActorRefFrom, assign, fromCallback, raise, setup } from 'xstate'
+import { type ActorRefFrom, assign, enqueueActions, fromCallback, setup } from 'xstate'
+import { LONGEST_TIMER_MS } from '../../core/clock.ts'
 import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
 import { type Ask, questionOf, reply, replyError } from '../ask.ts'
@@ -84,8 +85,9 @@ const machine = setup({
   guards: {
     isLazy: ({ context }) => context.options.lazy,
     hasWorkers: ({ context }) => context.dispatcher.workers.size > 0,
-    mayStartAnother: ({ context: { slots, size, maxOverflow, dispatcher } }) =>
-      slots.size < size + maxOverflow && slots.size - dispatcher.workers.size < dispatcher.queue.length,
+    mayStartAnother: ({ context }) =>
+      mayGrow(context) &&
+      context.slots.size - context.dispatcher.workers.size < context.dispatcher.queue.length,
     hasOverflow: ({ context }) => overflowOf(context) > 0,
     // Never two at once: a pool keeps its strength while it renews itself.
     mayRecycle: ({ context, event }) =>
@@ -105,7 +107,7 @@ const machine = setup({
     startMissing: assign(({ context }) => ({
       slots: context.options.lazy
         ? context.slots
-        : started(context, Math.max(0, context.size - context.slots.size)),
+        : started(context, Math.max(0, context.size - staying(context).size)),
     })),
     retireSurplus: assign(({ context }) => {
       const slots = withoutSurplus(context)
@@ -143,10 +145,14 @@ const machine = setup({
       kept.delete(recycling.worn)
       return { slots: kept, recycling: undefined }
     }),
-    checkOverflowLater: raise(
-      { type: 'overflow.check' },
-      { delay: ({ context }) => Math.min(context.options.overflowTtl, 2 ** 31 - 1), id: 'overflow' },
-    ),
+    // xstate keeps the timer of an event that is raised again, and forgets it: nothing would end it with the pool.
+    checkOverflowLater: enqueueActions(({ enqueue, context }) => {
+      enqueue.cancel('overflow')
+      enqueue.raise(
+        { type: 'overflow.check' },
+        { delay: Math.min(context.options.overflowTtl, LONGEST_TIMER_MS), id: 'overflow' },
+      )
+    }),
   },
 }).createMachine({
   id: 'pool',
@@ -165,7 +171,7 @@ const machine = setup({
     'worker.drained': { actions: 'stopDrained' },
     'worker.worn': { guard: 'mayRecycle', actions: 'startReplacement' },
     'worker.ready': { guard: 'isReplacement', actions: ['retireWorn', 'endRecycling'] },
-    'pool.resize': { actions: ['takeSize', 'retireSurplus', 'startMissing'] },
+    'pool.resize': { actions: ['takeSize', 'retireSurplus', 'startMissing', 'checkOverflowLater'] },
     'overflow.check': { guard: 'hasOverflow', actions: ['retireIdleOverflow', 'checkOverflowLater'] },
   },
   states: {
@@ -255,7 +261,8 @@ function started({ slots, starter }: PoolContext, count: number): ReadonlySet<nu
 function withoutSurplus(context: PoolContext): ReadonlySet<number> {
   const { slots, maxOverflow, dispatcher, starter } = context
   const kept = new Set(slots)
-  for (const { slot, worker } of surplus(slots, dispatcher.workers, overflowOf(context) - maxOverflow)) {
+  const tooMany = overflowOf(context) - maxOverflow
+  for (const { slot, worker } of surplus(staying(context), dispatcher.workers, tooMany)) {
     if (worker !== undefined) {
       dispatcher.retire(worker)
       continue
@@ -266,15 +273,32 @@ function withoutSurplus(context: PoolContext): ReadonlySet<number> {
   return kept
 }
 
-/** Workers beyond the size, the one that takes another's place left out. */
-function overflowOf({ slots, size, recycling }: PoolContext): number {
-  return Math.max(0, slots.size - size - (recycling === undefined ? 0 : 1))
+/** The slots of the workers that stay: neither let go, nor there only until another is ready in their place. */
+function staying({ slots, recycling, dispatcher }: PoolContext): ReadonlySet<number> {
+  const all = new Set(slots)
+  for (const { name } of dispatcher.retiring) all.delete(slotOf(name))
+  if (recycling !== undefined) all.delete(recycling.worn)
+  return all
+}
+
+/** Workers beyond the size. */
+function overflowOf(context: PoolContext): number {
+  return Math.max(0, staying(context).size - context.size)
+}
+
+/** Whether one more worker may be started for calls that wait. */
+export function mayGrow(context: PoolContext): boolean {
+  const { slots, size, maxOverflow, dispatcher, recycling } = context
+  // Asked for each call that waits.
+  const allStay = dispatcher.retiring.size === 0 && recycling === undefined
+  return (allStay ? slots.size : staying(context).size) < size + maxOverflow
 }
 
 function retireIdleOverflow(context: PoolContext): void {
   const { options, dispatcher } = context
+  const stay = staying(context)
   const idle = [...dispatcher.workers].filter(
-    (worker) => !worker.reserved && worker.idleFor >= options.overflowTtl,
+    (worker) => !worker.reserved && stay.has(slotOf(worker.name)) && worker.idleFor >= options.overflowTtl,
   )
   for (const worker of idle.slice(0, overflowOf(context))) dispatcher.retire(worker)
 }
