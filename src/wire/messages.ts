@@ -42,7 +42,7 @@ export const Flag = {
   KWARGS: 1,
   /** Any frame to Python: its buffers begin {@link BULK_OFFSET} bytes after the frame's start. */
   PADDED: 2,
-  /** CANCELLED: an import was cut in the middle, modules may be half made. */
+  /** CANCELLED: a safety net, as imports are not interrupted: one was cut all the same, and modules may be half made. */
   TAINTED: 4,
 } as const
 
