@@ -1,7 +1,7 @@
 """Frames: the same layout and the same numbers as in Node's `src/wire/messages.ts` (docs/wire.md)."""
 
 import sys
-from _socket import MSG_WAITALL, socket
+from _socket import MSG_WAITALL, SHUT_RDWR, socket
 from _struct import Struct
 from posix import set_inheritable
 
@@ -164,6 +164,13 @@ class Connection:
                 first += 1
             if sent:
                 parts[first] = parts[first][sent:]
+
+    def close(self):
+        """Ends the connection for both sides, whoever else has its descriptor."""
+        try:
+            self._socket.shutdown(SHUT_RDWR)
+        except OSError:
+            pass
 
     def close_after_fork(self):
         """For a forked child: lets go of the descriptor, so that the worker's end can be seen by Node."""

@@ -62,6 +62,8 @@ def main():
         return worker.serve()
     except (BrokenPipeError, ConnectionResetError):
         return 0
+    except BaseException as error:
+        return worker.fail(error)
 
 
 def _map_page():
@@ -215,6 +217,22 @@ class Worker:
             status = 1
         self._connection.send(wire.EXITING, 0, status, call, (b"",), ())
         return status
+
+    def fail(self, error):
+        """Something raised between two calls, a signal handler of the user's for instance. Returns the exit status.
+
+        Node is told: a thread that never ends would keep the process and its connection, and calls would be sent to nobody.
+        """
+        try:
+            if isinstance(error, SystemExit):
+                return self._exit(0, error.code)
+            sys.excepthook(type(error), error, error.__traceback__)
+            return self._exit(0, 1)
+        except OSError:
+            return 1
+        finally:
+            # It may have been raised in the middle of a frame, whose rest Node would wait for.
+            self._connection.close()
 
     def _await(self, coroutine):
         """Runs an `async def` to its end, on one event loop that lives as long as the worker."""

@@ -27,6 +27,16 @@ async function timeToReject(pool: PoolRef, how: string, check: (error: WorkerExi
   return now - Number(readFileSync(path, 'utf8'))
 }
 
+describe('a worker that fails between two calls', () => {
+  it('is replaced, although a thread keeps its process alive', async () => {
+    const { tree, pool } = await startPool()
+    const exited = new Promise((resolve) => tree.on('worker.exited', resolve))
+    await pool.call('work', 'fail_after_this_call')
+    expect(await exited).toMatchObject({ exitCode: 1, signal: null })
+    expect(await pool.call('work', 'echo', ['next'], { timeout: 5_000 })).toBe('next')
+  })
+})
+
 describe('a worker that dies in the middle of a call', () => {
   it.each([
     ['os._exit(3)', 'exit_now', { exitCode: 3, signal: null }],
