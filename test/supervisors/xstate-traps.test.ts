@@ -334,6 +334,33 @@ describe('a parent machine', () => {
   })
 })
 
+describe('a wildcard transition', () => {
+  it('swallows the errors of a machine’s own children, as xstate has it, and never those that a supervisor is to hear of', async () => {
+    const machine = setup({
+      types: { events: {} as { type: 'break' } },
+      actors: { failing: fromPromise(() => Promise.reject(new Error('own child'))) },
+    }).createMachine({ invoke: { src: 'failing' }, on: { break: { actions: boom }, '*': {} } })
+    const t = await tree({ children: [actor('it', machine)] })
+    const told = record(t, 'child.restarting')
+    await turns()
+    expect(told).toEqual([])
+    const ref = await childOf(t, undefined, 'it')
+    ref.send({ type: 'break' })
+    await turns()
+    expect(told).toEqual(['restarting it error: boom'])
+  })
+})
+
+describe('the snapshot of a supervisor', () => {
+  it('holds no children, which xstate would copy at each start', async () => {
+    const t = await tree({ children: [dynamicSupervisor('rooms')] })
+    const rooms = t.supervisor('rooms')
+    for (let i = 0; i < 10; i++) await rooms.startChild(actor(`room.${i}`, probe))
+    expect((await rooms.countChildren()).active).toBe(10)
+    expect(rooms.ref?.getSnapshot().children ?? {}).toEqual({})
+  })
+})
+
 describe('an actor that is stopped', () => {
   it('runs no exit actions, drops what is queued, and has what it invoked disposed', async () => {
     const seen: string[] = []

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromCallback, setup } from 'xstate'
 import { StartError } from '../../src/core/errors.ts'
+import { startPython } from '../../src/python.ts'
 import { registry } from '../../src/registry/registry.ts'
 import { actor } from '../../src/supervisors/actor.ts'
 import { dynamicSupervisor } from '../../src/supervisors/dynamic-supervisor.ts'
@@ -84,6 +85,8 @@ describe('starting a tree', () => {
         'expected "one_for_one" or "one_for_all" or "rest_for_one" for option "supervisor "tree": strategy", got "all_for_one"',
     })
     await expect(startTree({ handleSignals: 1 as never })).rejects.toMatchObject({ code: 'invalid_option' })
+    await expect(startTree({ logger: 1 as never })).rejects.toMatchObject({ code: 'invalid_option' })
+    await expect(startPython({ logger: 1 as never })).rejects.toMatchObject({ code: 'invalid_option' })
     await expect(startTree({ children: [{} as never] })).rejects.toMatchObject({ code: 'invalid_child_spec' })
   })
 })
