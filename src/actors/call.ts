@@ -60,6 +60,8 @@ export class Call implements Queued {
   wireId = 0
   /** Runs that have been lost. */
   lost = 0
+  /** Processes that died while nothing but this call, which had not started, can have been at work in them. */
+  unread = 0
   /** When it came, on the pool's clock, milliseconds. */
   readonly queuedAt: number
   /** Why it shall be refused if it turns out that it has not started. */

@@ -319,6 +319,25 @@ describe('the death of a worker', () => {
   })
 })
 
+describe('a call that processes die of before it starts', () => {
+  it('ends after three of them, and what waits behind it goes on', async () => {
+    const pool = new FakePool({ sendAhead: false })
+    const poison = pool.call('more than Python can hold')
+    const other = pool.call('other')
+    for (let deaths = 0; deaths < 3; deaths++) {
+      expect(await stateOf(poison)).toBe('pending')
+      pool.worker().die()
+    }
+    await expect(poison).rejects.toMatchObject({
+      code: 'worker_exited',
+      startedAt: undefined,
+      message: expect.stringContaining('3 processes in a row did not live to read'),
+    })
+    pool.worker().finish()
+    expect(await other).toBe('other')
+  })
+})
+
 describe('a pool that stops', () => {
   it('answers every call, and refuses those that come later', async () => {
     const pool = new FakePool()
@@ -417,15 +436,16 @@ describe('whatever happens', () => {
           expect(calls[index]!.settledTimes).toBe(1)
           expect(ran.get(index) ?? 0).toBeLessThanOrEqual(1)
           if (typeof state === 'number') expect(state).toBe(index)
-          if (state === 'worker_exited') expect(ran.get(index)).toBe(1)
         }
-        for (const { promise } of calls) {
+        for (const [index, { promise }] of calls.entries()) {
           const error = await promise.then(
             () => undefined,
-            (reason: { phase?: string }) => reason,
+            (reason: { code?: string; phase?: string; startedAt?: number }) => reason,
           )
-          if (error?.phase === 'queue')
-            expect(ran.get(calls.findIndex((call) => call.promise === promise))).toBeUndefined()
+          if (error?.code === 'worker_exited') {
+            expect(ran.get(index) ?? 0).toBe(error.startedAt === undefined ? 0 : 1)
+          }
+          if (error?.phase === 'queue') expect(ran.get(index)).toBeUndefined()
         }
       }),
       { numRuns: 300 },

@@ -18,6 +18,9 @@ const AHEAD_BYTES = 262_144
 /** How long Python may take between "this call starts" and "is it recalled?". */
 const RECALL_SETTLES_MS = 1
 
+/** A call that as many processes died of before it started ends: arguments that Python has no memory for would kill one after the other. */
+const MAX_UNREAD = 3
+
 /** The pool, as its workers see it. */
 export interface WorkerHost {
   /** Takes calls from now on. */
@@ -232,6 +235,12 @@ export class WorkerCalls implements CallHolder {
     const untouched: Call[] = []
     for (const call of this.#sent.values()) (call.wireId <= started ? lost : untouched).push(call)
     this.#sent.clear()
+    const head = lost.length === 0 ? untouched[0] : undefined
+    if (head !== undefined && head.withdrawn === undefined && ++head.unread >= MAX_UNREAD) {
+      untouched.shift()
+      const what = `${head.name}, whose arguments ${MAX_UNREAD} processes in a row did not live to read`
+      this.#options.host.failed(head, new WorkerExitedError(exit, what, undefined, cause && { cause }), 0)
+    }
     this.#handBack(untouched)
     for (const call of lost) {
       if (call.state !== 'settled') {
