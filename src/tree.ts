@@ -51,7 +51,7 @@ export class Tree {
   readonly done: Promise<ExitReason>
   /** Calls Python on the tree's pools. */
   readonly python: PythonClient
-  readonly #root: RootFamily<'root'>
+  readonly #root: RootFamily
   readonly #started: Promise<unknown>
   #supervisor: AnyActorRef | undefined
   #releaseSignals: () => void = () => {}
@@ -78,7 +78,7 @@ export class Tree {
       ended = resolve
     })
     this.#finish = ended
-    this.#root = createRootFamily<'root'>(clock, (_tag, _ref, reason) => ended(reason))
+    this.#root = createRootFamily(clock, (_ref, reason) => ended(reason))
     this.done = exit.then(async (reason) => {
       this.#root.close()
       await guard.close()
@@ -99,7 +99,7 @@ export class Tree {
     }
     this.#started = spec.start({
       spawn: <Logic extends AnyActorLogic>(logic: Logic) => {
-        const ref = this.#root.family.spawn(logic, 'root', { id: 'tree' })
+        const ref = this.#root.family.spawn(logic, { member: undefined }, { id: 'tree' })
         this.#supervisor = ref as unknown as AnyActorRef
         return ref
       },

@@ -22,7 +22,7 @@ import {
 } from './lifecycle.ts'
 
 /** A child, and what its parent keeps of it. */
-class Child<Tag> extends LinkedActor {
+class Child<Tag extends Member> extends LinkedActor {
   readonly tag: Tag
   starting = true
 
@@ -33,18 +33,41 @@ class Child<Tag> extends LinkedActor {
 }
 
 /**
+ * What an owner of many children knows of them already: with it, a family needs no table of its own, whose upkeep would be
+ * a tenth of every start.
+ */
+export interface FamilyIndex<Tag> {
+  /** The id by which {@link find} finds the tag. */
+  idOf(tag: Tag): string
+  find(id: string): Tag | undefined
+  all(): readonly Tag[]
+}
+
+/** A tag with room for the child of its own id. */
+export interface Member {
+  member: AnyActorRef | undefined
+}
+
+/**
  * The children of one actor, held outside of its snapshot: a machine that spawns copies all its children each time.
  * The parent's logic gives each event to {@link takes} first. Each end is told once to `onExit`, with the tag given at the spawn.
  */
-export class Family<Tag> {
+export class Family<Tag extends Member> {
   readonly #scope: AnyActorScope
   readonly #onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void
-  readonly #children = new Map<string, Child<Tag>>()
+  readonly #index: FamilyIndex<Tag> | undefined
+  /** Those with an id that is not their tag's. */
+  readonly #others = new Map<string, Child<Tag>>()
   #suffix = 1
 
-  constructor(scope: AnyActorScope, onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void) {
+  constructor(
+    scope: AnyActorScope,
+    onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void,
+    index?: FamilyIndex<Tag>,
+  ) {
     this.#scope = scope
     this.#onExit = onExit
+    this.#index = index
     families.set(scope.self, this)
   }
 
@@ -57,17 +80,22 @@ export class Family<Tag> {
     tag: Tag,
     options: { readonly id: string; readonly input?: InputFrom<Logic> | undefined },
   ): ActorRefFrom<Logic> {
-    const id = this.#children.has(options.id) ? `${options.id}#${++this.#suffix}` : options.id
+    const own = this.#index?.idOf(tag) === options.id
+    const free = own
+      ? tag.member === undefined && !this.#others.has(options.id)
+      : this.#find(options.id) === undefined
+    const id = free ? options.id : `${options.id}#${++this.#suffix}`
     const parent = this.#scope.self
     const { input } = options
     // xstate copies its options, which takes as long for each of them as a child's whole supervision.
     const actor = new Child(logic, input === undefined ? { parent, id } : { parent, id, input }, tag)
-    this.#children.set(id, actor)
+    if (own && free) tag.member = actor
+    else this.#others.set(id, actor)
     actor.start()
     actor.starting = false
     const snapshot: Snapshot<unknown> = actor.getSnapshot()
     if (snapshot.status === 'error') {
-      this.#children.delete(id)
+      this.#drop(actor)
       actor.ending = { error: snapshot.error }
       disposeLeftovers(actor)
       throw snapshot.error
@@ -79,7 +107,7 @@ export class Family<Tag> {
   takes(event: EventObject): boolean {
     if (!event.type.startsWith('xstate.done.actor.') && !event.type.startsWith('xstate.error.actor.'))
       return false
-    const child = this.#children.get((event as EventObject & { actorId: string }).actorId)
+    const child = this.#find((event as EventObject & { actorId: string }).actorId)
     // Old news of an earlier actor with the same id find the present one alive.
     if (child === undefined || isAlive(child)) return true
     if (child.starting) queueMicrotask(() => this.#ended(child))
@@ -129,7 +157,18 @@ export class Family<Tag> {
 
   /** Ends all children at once, the youngest first. */
   killAll(): void {
-    for (const child of [...this.#children.values()].reverse()) this.#stop(child, 'killed')
+    for (const child of [...this.#others.values()].reverse()) this.#stop(child, 'killed')
+    for (const { member } of [...(this.#index?.all() ?? [])].reverse()) {
+      if (member !== undefined) this.#stop(member as Child<Tag>, 'killed')
+    }
+  }
+
+  /** To be told when the index does not find a tag any more: its child may live on for a while. */
+  forgotten(tag: Tag): void {
+    const child = tag.member as Child<Tag> | undefined
+    if (child === undefined) return
+    tag.member = undefined
+    this.#others.set(child.id, child)
   }
 
   /** What was given with the spawn; undefined for an actor that is no child, or not any more. */
@@ -138,21 +177,34 @@ export class Family<Tag> {
   }
 
   #child(ref: AnyActorRef): Child<Tag> | undefined {
-    const child = this.#children.get(ref.id)
+    const child = this.#find(ref.id)
     return child === ref ? child : undefined
   }
 
+  #find(id: string): Child<Tag> | undefined {
+    const member = this.#index?.find(id)?.member
+    return member === undefined ? this.#others.get(id) : (member as Child<Tag>)
+  }
+
+  /** Holds a child no longer; false when it has not for some time. */
+  #drop(child: Child<Tag>): boolean {
+    const { tag } = child
+    if (tag.member === child) {
+      tag.member = undefined
+      return true
+    }
+    return this.#others.get(child.id) === child && this.#others.delete(child.id)
+  }
+
   #ended(child: Child<Tag>): void {
-    if (this.#children.get(child.id) !== child) return
-    this.#children.delete(child.id)
+    if (!this.#drop(child)) return
     const reason = exitReasonOf(child) ?? 'normal'
     if (typeof reason === 'object') disposeLeftovers(child)
     this.#onExit(child.tag, child, reason)
   }
 
   #stop(child: Child<Tag>, reason: ExitReason): void {
-    if (this.#children.get(child.id) !== child) return
-    this.#children.delete(child.id)
+    if (!this.#drop(child)) return
     // It may have ended by itself with the news still on the way.
     const own = exitReasonOf(child)
     child.ending = own ?? reason

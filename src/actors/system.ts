@@ -1,12 +1,12 @@
 import { type ActorLogic, type AnyActorRef, createActor, type EventObject, type Snapshot } from 'xstate'
 import type { Clock } from '../core/clock.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
-import { Family } from './family.ts'
+import { Family, type Member } from './family.ts'
 import { isStopEvent, type SystemInternals } from './lifecycle.ts'
 
 /** The system that all actors of a tree live in, with a family at its root. */
-export interface RootFamily<Tag> {
-  readonly family: Family<Tag>
+export interface RootFamily {
+  readonly family: Family<Member>
   /** Kills what is left and ends the system. */
   close(): void
 }
@@ -14,14 +14,14 @@ export interface RootFamily<Tag> {
 const active: Snapshot<undefined> = { status: 'active', output: undefined, error: undefined }
 
 /** Makes an actor system of its own; its root actor does nothing but hold a family. */
-export function createRootFamily<Tag>(
+export function createRootFamily(
   clock: Clock,
-  onExit: (tag: Tag, ref: AnyActorRef, reason: ExitReason) => void,
-): RootFamily<Tag> {
-  let family: Family<Tag> | undefined
+  onExit: (ref: AnyActorRef, reason: ExitReason) => void,
+): RootFamily {
+  let family: Family<Member> | undefined
   const logic: ActorLogic<Snapshot<undefined>, EventObject, undefined> = {
     getInitialSnapshot(scope) {
-      family = new Family(scope, onExit)
+      family = new Family(scope, (_tag, ref, reason) => onExit(ref, reason))
       return active
     },
     transition(snapshot, event) {
@@ -37,7 +37,7 @@ export function createRootFamily<Tag>(
   const system = root.system as unknown as SystemInternals
   system._register = (sessionId) => sessionId
   root.start()
-  const members = family as Family<Tag> | undefined
+  const members = family as Family<Member> | undefined
   if (members === undefined) throw new Error('the root actor did not start')
   return {
     family: members,

@@ -12,6 +12,8 @@ export interface Child {
   state: 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped'
   /** Set while there is an actor that may still be alive. */
   ref: AnyActorRef | undefined
+  /** The same as long as it has the child's id, which its family finds it by. */
+  member: AnyActorRef | undefined
   /** What its start function spawned beside: goes when `ref` does. */
   extras: readonly AnyActorRef[] | undefined
   /** The supervisor's clock when it last came up. */
@@ -62,6 +64,7 @@ export function newChild(spec: ResolvedChildSpec, listed: boolean): Child {
     listed,
     state: 'starting',
     ref: undefined,
+    member: undefined,
     extras: undefined,
     startedAt: 0,
     up: false,

@@ -44,7 +44,11 @@ export abstract class Upkeep {
     this.services = options.services
     this.listed = options.listed
     this.self = scope.self
-    this.family = new Family(scope, (child, ref, reason) => this.#onExit(child, ref, reason))
+    this.family = new Family(scope, (child, ref, reason) => this.#onExit(child, ref, reason), {
+      idOf: (child) => child.spec.id,
+      find: (id) => this.children.get(id),
+      all: () => this.children.list(),
+    })
     this.restarts = new Restarts(options.id, options.services, options)
     this.planner = new Planner(options.services.clock)
     this.starts = new Starts({
@@ -78,6 +82,7 @@ export abstract class Upkeep {
   /** Takes a child out for good. */
   protected forget(child: Child): void {
     this.children.delete(child)
+    this.family.forgotten(child)
     this.restarts.forget(child)
   }
 
