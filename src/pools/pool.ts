@@ -166,10 +166,11 @@ class PoolMembers {
     })
     this.#pool = pool
     services.details.set(pool, () => {
-      const { size, idle, busy, starting, queued, completed, restarts } = poolStatistics(
+      const { size, idle, busy, leased, starting, queued, completed, restarts } = poolStatistics(
         pool.getSnapshot().context,
       )
-      return { details: { size, idle, busy, starting, queued, completed, restarts } }
+      const held = leased > 0 ? { leased } : {}
+      return { details: { size, idle, busy, ...held, starting, queued, completed, restarts } }
     })
     const recycler = new Recycler(this.#options, services.clock, this.#dispatcher.workers, (calls, why) =>
       this.#workerWorn(calls.name, why),

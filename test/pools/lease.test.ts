@@ -28,6 +28,16 @@ describe('a worker that is checked out', () => {
     await expect(next.eval('radius')).rejects.toMatchObject({ pythonType: 'NameError' })
   })
 
+  it('is shown as leased in the tree, and what waits for it as queued', async () => {
+    const { tree, pool } = await startPool({ prefetch: 0 })
+    expect(tree.format()).not.toContain('leased')
+    const lease = await pool.checkout()
+    const calls = [1, 2, 3].map((n) => lease.call('work', 'echo', [n]))
+    expect(pool.stats()).toMatchObject({ leased: 1, queued: 2, running: 1 })
+    expect(tree.format()).toContain('idle=0 busy=0 leased=1 starting=0 queued=2')
+    await Promise.all(calls)
+  })
+
   it('answers what was called before it is given back', async () => {
     const { pool } = await startPool()
     const lease = await pool.checkout()

@@ -28,6 +28,13 @@ export class Leases implements Lender {
     return this.#held.size
   }
 
+  /** Calls that wait for the worker of their lease. */
+  get waiting(): number {
+    let count = 0
+    for (const { queue } of this.#held.values()) count += queue.length
+    return count
+  }
+
   of(worker: WorkerCalls): WorkerLease | undefined {
     return this.#held.get(worker)
   }

@@ -232,7 +232,7 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     leased: leases.size,
     starting: Math.max(0, slots.size - workers.size),
     overflow: overflowOf(context),
-    queued: queue.length,
+    queued: queue.length + leases.waiting,
     running,
     completed: counters.completed,
     failed: counters.failed,

@@ -15,7 +15,7 @@ export interface PoolStatistics {
   readonly starting: number
   /** Workers beyond the size, ready or not. */
   readonly overflow: number
-  /** Calls that wait for a worker; what has been sent ahead is not among them. */
+  /** Calls and checkouts that wait for a worker, those of a lease for its own; what has been sent ahead is not among them. */
   readonly queued: number
   /** Calls that workers hold: running, or sent ahead. */
   readonly running: number
