@@ -4,23 +4,7 @@ import type { CheckoutTicket, WorkerLease } from '../../src/actors/pool/lease.ts
 import type { WorkerCalls } from '../../src/actors/worker/calls.ts'
 import { PoolStoppedError } from '../../src/core/errors.ts'
 import type { FakeConnection } from '../support/fake-connection.ts'
-import { FakePool, stateOf } from '../support/fake-pool.ts'
-
-const request = (
-  value: unknown,
-  options: { priority?: number; timeout?: number; signal?: AbortSignal } = {},
-) => ({
-  module: 'test',
-  fn: 'echo',
-  args: [value],
-  kwargs: undefined,
-  priority: 0,
-  timeout: Number.POSITIVE_INFINITY,
-  queueTimeout: Number.POSITIVE_INFINITY,
-  signal: undefined,
-  retry: undefined,
-  ...options,
-})
+import { FakePool, request, stateOf } from '../support/fake-pool.ts'
 
 const checkout = (pool: FakePool, options: { block?: boolean; timeout?: number; priority?: number } = {}) =>
   pool.dispatcher.checkout({ block: true, timeout: Number.POSITIVE_INFINITY, priority: 0, ...options })
@@ -73,7 +57,7 @@ describe('an idempotent call', () => {
     const pool = new FakePool()
     const connection = pool.worker()
     const lease = await granted(checkout(pool))
-    const call = lease.submit({ ...request('mine'), retry })
+    const call = lease.submit(request('mine', { retry }))
     call.catch(() => undefined)
     connection.start()
     connection.die()

@@ -63,21 +63,26 @@ export class FakePool {
   }
 
   call(value: unknown, options: Partial<CallRequest> = {}): Promise<unknown> {
-    const call = this.dispatcher.submit({
-      module: 'test',
-      fn: 'echo',
-      args: [value],
-      kwargs: undefined,
-      priority: 0,
-      timeout: Number.POSITIVE_INFINITY,
-      queueTimeout: Number.POSITIVE_INFINITY,
-      signal: undefined,
-      retry: undefined,
-      ...options,
-    })
+    const call = this.dispatcher.submit(request(value, options))
     // A test that looks at a call later must not be told of it as unhandled before.
     call.catch(() => undefined)
     return call
+  }
+}
+
+/** A call that would return `value`, without limits unless the options say otherwise. */
+export function request(value: unknown, options: Partial<CallRequest> = {}): CallRequest {
+  return {
+    module: 'test',
+    fn: 'echo',
+    args: [value],
+    kwargs: undefined,
+    priority: 0,
+    timeout: Number.POSITIVE_INFINITY,
+    queueTimeout: Number.POSITIVE_INFINITY,
+    signal: undefined,
+    retry: undefined,
+    ...options,
   }
 }
 
