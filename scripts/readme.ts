@@ -24,7 +24,9 @@ process.exitCode = totals.failed > 0 ? 1 : 0
 
 function documents(): string[] {
   const docs = join(root, 'docs')
-  const guides = existsSync(docs) ? readdirSync(docs).filter((name) => /^(guide.*|supervision)\.md$/.test(name)) : []
+  const guides = existsSync(docs)
+    ? readdirSync(docs).filter((name) => /^(guide.*|supervision)\.md$/.test(name))
+    : []
   return ['README.md', ...guides.sort().map((name) => join('docs', name))]
 }
 
