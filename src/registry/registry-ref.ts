@@ -67,7 +67,10 @@ export class RegistryRef<Key = unknown, Value = unknown> {
 
   /** The owners of a key, with their values, in the order in which they were registered. */
   lookup(key: Key): RegistryEntry<Value>[] {
-    return this.#entries.at(key).map(shown) as RegistryEntry<Value>[]
+    const entries = this.#entries.at(key)
+    const found = new Array<RegistryEntry>(entries.length)
+    for (let at = 0; at < entries.length; at++) found[at] = shown(entries[at]!)
+    return found as RegistryEntry<Value>[]
   }
 
   /** The owner of a key, the first one when there are more; undefined when there is none. */
