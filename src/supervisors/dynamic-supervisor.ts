@@ -9,7 +9,12 @@ import {
 import { SupervisorError } from '../core/errors.ts'
 import type { Child } from './children.ts'
 import { type SupervisorActorRef, supervisorLogic } from './logic.ts'
-import { checkDynamicOptions, type DynamicSupervisorOptions, resolveRestartOptions } from './options.ts'
+import {
+  checkDynamicOptions,
+  type DynamicSupervisorOptions,
+  ownSpec,
+  resolveRestartOptions,
+} from './options.ts'
 import { stopTogether } from './shutdown.ts'
 import { Supervision } from './supervision.ts'
 import type { SupervisionOptions } from './upkeep.ts'
@@ -87,12 +92,7 @@ export function dynamicSupervisor(
   const shared = resolveRestartOptions(options)
   return {
     id,
-    type: options.type ?? 'supervisor',
-    restart: options.restart,
-    shutdown: options.shutdown,
-    significant: options.significant,
-    name: options.name,
-    namedWhenListed: true,
+    ...ownSpec(options),
     start({ spawn, services, listed }) {
       const logic = supervisorLogic(
         (scope) =>

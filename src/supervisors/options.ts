@@ -159,3 +159,8 @@ export function resolveRestartOptions(options: RestartOptions): ResolvedRestartO
         : () => restartPolicy ?? new CountEveryRestart(backoff),
   }
 }
+
+/** What every supervisor's own child spec has beside its id and its start. */
+export function ownSpec({ type = 'supervisor', restart, shutdown, significant, name }: ChildSpecOptions) {
+  return { type, restart, shutdown, significant, name, namedWhenListed: true } as const
+}

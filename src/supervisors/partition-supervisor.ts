@@ -11,7 +11,12 @@ import {
 import { OptionError } from '../core/errors.ts'
 import { partitionOf } from './key-hash.ts'
 import { type SupervisorActorRef, supervisionOf, supervisorLogic } from './logic.ts'
-import { checkPartitionOptions, type PartitionSupervisorOptions, resolveRestartOptions } from './options.ts'
+import {
+  checkPartitionOptions,
+  ownSpec,
+  type PartitionSupervisorOptions,
+  resolveRestartOptions,
+} from './options.ts'
 import type { Started } from './starts.ts'
 import { type StaticOptions, StaticSupervision } from './static-supervision.ts'
 
@@ -143,12 +148,7 @@ export function partitionSupervisor(
   template(0)
   return {
     id,
-    type: options.type ?? 'supervisor',
-    restart: options.restart,
-    shutdown: options.shutdown,
-    significant: options.significant,
-    name: options.name,
-    namedWhenListed: true,
+    ...ownSpec(options),
     async start({ spawn, services, listed }) {
       const logic = supervisorLogic((scope) => {
         const rest = { ...shared, id, services, listed, strategy, autoShutdown: 'never' } as const

@@ -8,7 +8,7 @@ import {
 } from '../core/child-spec.ts'
 import { describe } from '../core/errors.ts'
 import { type SupervisorActorRef, supervisionOf, supervisorLogic } from './logic.ts'
-import { checkSupervisorOptions, resolveRestartOptions, type SupervisorOptions } from './options.ts'
+import { checkSupervisorOptions, ownSpec, resolveRestartOptions, type SupervisorOptions } from './options.ts'
 import { checkSignificant, StaticSupervision } from './static-supervision.ts'
 import type { AutoShutdown } from './strategies.ts'
 
@@ -31,12 +31,7 @@ export function supervisor(id: string, options: SupervisorOptions & ChildSpecOpt
   const shared = resolveRestartOptions(options)
   return {
     id,
-    type: options.type ?? 'supervisor',
-    restart: options.restart,
-    shutdown: options.shutdown,
-    significant: options.significant,
-    name: options.name,
-    namedWhenListed: true,
+    ...ownSpec(options),
     async start({ spawn, services, listed }) {
       const logic = supervisorLogic(
         (scope) =>

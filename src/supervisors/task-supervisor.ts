@@ -4,7 +4,7 @@ import { type CheckTable, checkOptions, checks } from '../core/options.ts'
 import type { Child } from './children.ts'
 import { DynamicSupervision } from './dynamic-supervisor.ts'
 import { type SupervisorActorRef, supervisorLogic } from './logic.ts'
-import { checkTaskOptions, resolveRestartOptions, type TaskSupervisorOptions } from './options.ts'
+import { checkTaskOptions, ownSpec, resolveRestartOptions, type TaskSupervisorOptions } from './options.ts'
 import { type Task, type TaskFunction, TaskRecord } from './task.ts'
 import { taskLogic } from './task-logic.ts'
 
@@ -115,12 +115,7 @@ export function taskSupervisor(
   const shared = resolveRestartOptions(options)
   return {
     id,
-    type: options.type ?? 'supervisor',
-    restart: options.restart,
-    shutdown: options.shutdown,
-    significant: options.significant,
-    name: options.name,
-    namedWhenListed: true,
+    ...ownSpec(options),
     start({ spawn, services, listed }) {
       const rest = { ...shared, id, services, listed, maxChildren, extraArguments: [] }
       return spawn(
