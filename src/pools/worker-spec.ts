@@ -3,6 +3,7 @@ import type { WorkerHost } from '../actors/worker/calls.ts'
 import type { WorkerLink } from '../actors/worker/link.ts'
 import { workerMachine } from '../actors/worker/machine.ts'
 import type { ChildSpec } from '../core/child-spec.ts'
+import { LONGEST_TIMER_MS } from '../core/clock.ts'
 import { spawnPython } from '../process/spawn.ts'
 import type { ResolvedPoolOptions } from './options.ts'
 
@@ -28,7 +29,7 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
     id: name,
     name,
     restart: 'permanent',
-    shutdown: Math.min(options.interruptGrace, 2 ** 31 - 1) + 1_000,
+    shutdown: Math.min(options.interruptGrace + 1_000, LONGEST_TIMER_MS),
     start({ spawn, services }) {
       const { clock, events, details } = services
       const ref = spawn(workerMachine, {

@@ -1,4 +1,5 @@
 import { assign, fromCallback, setup } from 'xstate'
+import { LONGEST_TIMER_MS } from '../../core/clock.ts'
 import { StartError, WorkerExitedError } from '../../core/errors.ts'
 import { withFastPath } from '../fast-path.ts'
 import { endedAtStart, type LinkEvent, type LinkOptions, WorkerLink } from './link.ts'
@@ -71,7 +72,7 @@ const machine = setup({
     },
   },
   delays: {
-    startTimeout: ({ context }) => Math.min(context.startTimeout, 2 ** 31 - 1),
+    startTimeout: ({ context }) => Math.min(context.startTimeout, LONGEST_TIMER_MS),
   },
 }).createMachine({
   id: 'worker',
