@@ -188,7 +188,8 @@ export class PoolRef {
 
   /** The pool's workers, ready or not. Throws `PoolStoppedError` when the pool is not there. */
   workers(): readonly WorkerStatistics[] {
-    return this.#here().workers()
+    const { workers, slots } = this.#here()
+    return workers(slots)
   }
 
   #here(): PoolContext {

@@ -144,7 +144,7 @@ class PoolMembers {
         name: this.#id,
         dispatcher: this.#dispatcher,
         options: this.#options,
-        workers: () => this.#roster.list(),
+        workers: (slots) => this.#roster.list(Array.from(slots, (slot) => `${this.#id}.${slot}`)),
         // Not within the pool's own transition: xstate warns of actors that are made there.
         starter: {
           start: (slot) => this.#inTurn(slot, () => this.#startWorker(workers, slot)),

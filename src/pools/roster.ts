@@ -28,8 +28,13 @@ export class Roster {
     this.#entries.delete(name)
   }
 
-  list(): WorkerStatistics[] {
-    return Array.from(this.#entries, ([id, { link, state }]) => {
+  /** The workers of these names; one that is not there yet is `starting`. */
+  list(names: readonly string[]): WorkerStatistics[] {
+    return names.map((id) => {
+      const entry = this.#entries.get(id)
+      // The one before may still be on its way out.
+      if (entry === undefined || entry.link.calls?.dismissed) return notYet(id)
+      const { link, state } = entry
       const pid = link.exit === undefined ? link.pid : undefined
       return {
         id,
@@ -41,4 +46,8 @@ export class Roster {
       }
     })
   }
+}
+
+function notYet(id: string): WorkerStatistics {
+  return { id, pid: undefined, state: 'starting', calls: 0, rss: undefined, startedAt: 0 }
 }

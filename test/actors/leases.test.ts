@@ -327,7 +327,7 @@ describe('whatever happens to leases', () => {
             }
             const held = leases.filter((lease) => dispatcher.leases.of(lease.worker) === lease)
             expect(new Set(held.map(({ worker }) => worker)).size).toBe(held.length)
-            expect(dispatcher.idleCount + dispatcher.leases.size).toBeLessThanOrEqual(dispatcher.workers.size)
+            for (const worker of dispatcher.workers) expect(worker.leased).toBe(dispatcher.leases.has(worker))
           }
 
           for (const action of steps) {
@@ -389,8 +389,12 @@ describe('whatever happens to leases', () => {
           await Promise.all(leases.map(({ ended }) => ended))
           const { completed, timedOut } = dispatcher.counters
           expect(outcomes.filter((outcome) => typeof outcome === 'number')).toHaveLength(completed)
-          expect(outcomes.filter((outcome) => outcome === 'timeout')).toHaveLength(timedOut)
-          expect(dispatcher.idleCount).toBe(dispatcher.workers.size)
+          const checkouts = await Promise.all(tickets.map(({ lease }) => stateOf(lease)))
+          const late = [...outcomes, ...checkouts].filter((outcome) => outcome === 'timeout')
+          expect(late).toHaveLength(timedOut)
+          expect([...dispatcher.workers].map(({ load, leased }) => [load, leased])).toEqual(
+            [...dispatcher.workers].map(() => [0, false]),
+          )
         },
       ),
       { numRuns: 300 },

@@ -34,9 +34,11 @@ describe('a worker’s process', () => {
     const { tree, pool } = await startPool({ size: 3, ready: 'all', maxAge: 100 })
     const first = new Set(pool.workers().map(({ pid }) => pid))
     let most = 0
-    tree.on('worker.ready', () => {
+    const look = (): void => {
       most = Math.max(most, pool.workers().length)
-    })
+    }
+    tree.on('worker.recycled', look)
+    tree.on('worker.ready', look)
     await eventually(() => pool.workers().every(({ pid }) => !first.has(pid)))
     expect(most).toBe(4)
   })

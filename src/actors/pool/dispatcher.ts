@@ -99,12 +99,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
     return this.#options.clock.now() - this.#startedAt
   }
 
-  get idleCount(): number {
-    let count = 0
-    for (const worker of this.workers) if (worker.load === 0 && !this.leases.has(worker)) count++
-    return count
-  }
-
   /** Calls that have not started as far as is known: queued, or sent ahead. */
   get waiting(): number {
     let count = this.queue.length
@@ -136,7 +130,8 @@ export class Dispatcher implements WorkerHost, LeasePool {
       clock: this.#options.clock,
       timeout,
       lend: (to) => this.leases.lend(to),
-      leave: () => {
+      leave: (error) => {
+        this.counters.ended(error)
         this.queue.remove(checkout)
         this.#serve()
         this.#empty.check()
@@ -266,6 +261,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   #letGo(worker: WorkerCalls): void {
     this.retiring.delete(worker)
     worker.reserved = true
+    worker.dismissed = true
     this.#options.workerDrained(worker)
   }
 

@@ -68,7 +68,7 @@ interface CheckoutOptions {
   readonly timeout: number
   readonly lend: (worker: WorkerCalls) => WorkerLease
   /** Takes it out of the queue. */
-  readonly leave: () => void
+  readonly leave: (error: Error) => void
 }
 
 /** Somebody waits for a whole worker. Ends once: granted, refused, or called off. */
@@ -113,7 +113,7 @@ export class Checkout implements Queued, CheckoutTicket {
   cancel(error: Error): void {
     if (this.place === undefined) return
     this.refuse(error)
-    this.#options.leave()
+    this.#options.leave(error)
   }
 }
 

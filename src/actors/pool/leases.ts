@@ -46,6 +46,7 @@ export class Leases implements Lender {
   lend(worker: WorkerCalls): WorkerLease {
     const lease = new WorkerLease(worker, ++this.#last, this)
     worker.reserved = true
+    worker.leased = true
     this.#held.set(worker, lease)
     return lease
   }
@@ -57,6 +58,7 @@ export class Leases implements Lender {
     if (lease.refusal === undefined || queue.length > 0 || worker.load > 0) return
     this.#held.delete(worker)
     worker.reserved = false
+    worker.leased = false
     lease.close(lease.refusal)
     this.#pool.freed(worker)
   }

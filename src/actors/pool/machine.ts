@@ -20,7 +20,8 @@ export interface PoolInput {
       /** Milliseconds that a worker beyond the size may be idle. */
       readonly overflowTtl: number
     }
-  readonly workers: () => readonly WorkerStatistics[]
+  /** The workers of these slots as they are now. */
+  readonly workers: (slots: ReadonlySet<number>) => readonly WorkerStatistics[]
   /** Told of a cast that failed: nobody else hears of it. */
   readonly castFailed: (cast: PoolCast, error: unknown) => void
 }
@@ -86,8 +87,7 @@ const machine = setup({
     isLazy: ({ context }) => context.options.lazy,
     hasWorkers: ({ context }) => context.dispatcher.workers.size > 0,
     mayStartAnother: ({ context }) =>
-      mayGrow(context) &&
-      context.slots.size - context.dispatcher.workers.size < context.dispatcher.queue.length,
+      mayGrow(context) && countWorkers(context).starting < context.dispatcher.queue.length,
     hasOverflow: ({ context }) => overflowOf(context) > 0,
     // Never two at once: a pool keeps its strength while it renews itself.
     mayRecycle: ({ context, event }) =>
@@ -223,14 +223,11 @@ export type PoolActor = ActorRefFrom<typeof poolMachine>
 
 /** Counters and what is going on right now. */
 export function poolStatistics(context: PoolContext): PoolStatistics {
-  const { dispatcher, size, slots } = context
-  const { workers, queue, counters, idleCount, leases, running } = dispatcher
+  const { dispatcher, size } = context
+  const { queue, counters, leases, running } = dispatcher
   return {
     size,
-    idle: idleCount,
-    busy: workers.size - idleCount - leases.size,
-    leased: leases.size,
-    starting: Math.max(0, slots.size - workers.size),
+    ...countWorkers(context),
     overflow: overflowOf(context),
     queued: queue.length + leases.waiting,
     running,
@@ -245,6 +242,24 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     run: counters.run.summary(),
     utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * size)),
   }
+}
+
+/** What the workers do now: each is counted once, and `workers()` lists as many. */
+function countWorkers({
+  dispatcher,
+  slots,
+}: PoolContext): Pick<PoolStatistics, 'idle' | 'busy' | 'leased' | 'starting'> {
+  let idle = 0
+  let busy = 0
+  let leased = 0
+  for (const worker of dispatcher.workers) {
+    // Its process is still on its way out; its slot may be another's already.
+    if (worker.dismissed) continue
+    if (worker.leased) leased++
+    else if (worker.load > 0) busy++
+    else idle++
+  }
+  return { idle, busy, leased, starting: slots.size - idle - busy - leased }
 }
 
 /** Starts so many workers; gives the slots that are taken then. */

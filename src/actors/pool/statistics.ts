@@ -23,9 +23,9 @@ export interface PoolStatistics {
   readonly completed: number
   /** Calls that failed in any other way than the following. */
   readonly failed: number
-  /** Calls whose deadline passed, waiting or running. */
+  /** Calls whose deadline passed, waiting or running, and checkouts that waited too long. */
   readonly timedOut: number
-  /** Calls whose signal fired. */
+  /** Calls whose signal fired, and checkouts while they waited. */
   readonly aborted: number
   /** Calls refused because the queue was full. */
   readonly rejected: number
@@ -82,12 +82,12 @@ export interface WorkerStatistics {
   readonly id: string
   /** Its process; undefined when it could not be made, and while it waits for a restart. */
   readonly pid: number | undefined
-  /** The state of its statechart, with dots: `ready.busy`. */
+  /** The state of its statechart, with dots: `ready.idle`, `ready.busy`, `ready.leased`; `starting`, or `restarting` while it waits for a restart. */
   readonly state: string
   /** Calls answered by the process that it has now. */
   readonly calls: number
   /** The memory that its process holds, in bytes; undefined where the system does not tell (it does on Linux). */
   readonly rss: number | undefined
-  /** When that process was started, milliseconds since the epoch. */
+  /** When that process was started, milliseconds since the epoch; 0 before there is one. */
   readonly startedAt: number
 }

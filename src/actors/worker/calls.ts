@@ -61,9 +61,14 @@ export class WorkerCalls implements CallHolder {
   answered = 0
   /** Signs of life: reads that brought answers, to calls or to pings. */
   heard = 0
-  /** The pool's own marks: among the idle ones; not for the pool's queue, since a holder has it or it is about to go. */
+  /**
+   * The pool's own marks: among the idle ones; not for the pool's queue, since a holder has it or it is about to go; a holder has it;
+   * the pool does not count it any more.
+   */
   parked = false
   reserved = false
+  leased = false
+  dismissed = false
   readonly #options: WorkerCallsOptions
   /** Sent and not answered, in the order of sending: the first is running, or about to. */
   readonly #sent = new Map<number, Call>()

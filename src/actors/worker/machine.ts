@@ -2,6 +2,7 @@ import { assign, fromCallback, setup } from 'xstate'
 import { LONGEST_TIMER_MS } from '../../core/clock.ts'
 import { StartError, WorkerExitedError } from '../../core/errors.ts'
 import { withFastPath } from '../fast-path.ts'
+import type { WorkerCalls } from './calls.ts'
 import { endedAtStart, type LinkEvent, type LinkOptions, WorkerLink } from './link.ts'
 
 export interface WorkerInput extends LinkOptions {
@@ -100,8 +101,8 @@ const machine = setup({
     ready: {
       entry: 'openForCalls',
       initial: 'idle',
-      // The statechart is not told of calls: `idle` stands for both, and the snapshot says which (see fast-path.ts).
-      states: { idle: {}, busy: {} },
+      // The statechart is not told of calls: `idle` stands for all three, and the snapshot says which (see fast-path.ts).
+      states: { idle: {}, busy: {}, leased: {} },
       on: {
         'process.closed': { target: 'failed', actions: 'keepExit' },
         'otpy.shutdown': { target: 'stopping', actions: 'endProcess' },
@@ -119,7 +120,11 @@ const machine = setup({
  */
 export const workerMachine = withFastPath(machine, {
   state: (snapshot, stored) =>
-    typeof stored === 'object' && 'ready' in stored
-      ? { ready: (snapshot.context.link.calls?.load ?? 0) > 0 ? 'busy' : 'idle' }
-      : stored,
+    typeof stored === 'object' && 'ready' in stored ? { ready: doing(snapshot.context.link.calls) } : stored,
 })
+
+/** A leased worker is `leased` whether it runs a call or not. */
+function doing(calls: WorkerCalls | undefined): 'idle' | 'busy' | 'leased' {
+  if (calls?.leased) return 'leased'
+  return calls !== undefined && calls.load > 0 ? 'busy' : 'idle'
+}
