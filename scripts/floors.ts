@@ -9,6 +9,7 @@ export const floors: Readonly<Record<string, number>> = {
   process: 2,
   actors: 3,
   registry: 3,
+  sessions: 3,
   supervisors: 4,
   pools: 5,
   client: 6,

@@ -15,6 +15,7 @@ import type { ExitReason } from './exit-reason.ts'
  *     ├─ ProtocolError          protocol_error       the other side said something that is not understood
  *     ├─ StartError             start_failed         something could not start
  *     ├─ SupervisorError        (OTP's own words)    a supervisor refused a request
+ *     ├─ SessionError           session_quota…       the state of a session could not be kept, or changed
  *     ├─ RegistryError          already_registered…  a registry refused a request
  *     └─ ExitError              noproc, exited       an actor that was asked is gone
  */
@@ -34,6 +35,7 @@ export type ErrorCode =
   | 'noproc'
   | 'exited'
   | RegistryErrorCode
+  | SessionErrorCode
   | SupervisorErrorCode
 
 /**
@@ -41,6 +43,13 @@ export type ErrorCode =
  * where keys are unique.
  */
 export type RegistryErrorCode = 'already_registered' | 'not_registered' | 'not_unique'
+
+/**
+ * Why the state of a session was not kept or changed: more than `maxBytes` or `maxSessions` (`session_quota`); a key was locked for longer
+ * than `lockTimeout`, by somebody else or by this update itself (`session_locked`); the session ended meanwhile (`session_ended`); the
+ * store failed, or holds something else under this name (`session_store`).
+ */
+export type SessionErrorCode = 'session_quota' | 'session_locked' | 'session_ended' | 'session_store'
 
 /** Why a supervisor refused; the words are OTP's. */
 export type SupervisorErrorCode =
@@ -285,6 +294,19 @@ export class RegistryError extends OtpyError {
   constructor(code: RegistryErrorCode, message: string, options?: ErrorCause & { readonly ref?: unknown }) {
     super(code, message, options)
     this.ref = options?.ref
+  }
+}
+
+/** The state of a session was not kept or changed; it is as it was before. */
+export class SessionError extends OtpyError {
+  override readonly name = 'SessionError'
+  declare readonly code: SessionErrorCode
+  /** The session's id. */
+  readonly session: string
+
+  constructor(code: SessionErrorCode, session: string, message: string, options?: ErrorCause) {
+    super(code, `session ${describe(session)}: ${message}`, options)
+    this.session = session
   }
 }
 

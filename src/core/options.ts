@@ -26,6 +26,11 @@ export const checks = {
     'milliseconds (a number of at least 0, or Infinity)',
     (v) => typeof v === 'number' && v >= 0,
   ),
+  /** Milliseconds after which something is over. */
+  lifetime: check(
+    'milliseconds (a number greater than 0, or Infinity)',
+    (v) => typeof v === 'number' && v > 0,
+  ),
   seconds: check('seconds (a number greater than 0)', (v) => typeof v === 'number' && v > 0 && v < Infinity),
   priority: check('a finite number', (v) => typeof v === 'number' && Number.isFinite(v)),
   signal: check('an AbortSignal', (v) => v instanceof AbortSignal),

@@ -1,11 +1,12 @@
 import { type ActorRefFrom, type AnyActorRef, type EventObject, fromCallback } from 'xstate'
 import type { ChildSpec, ChildSpecOptions, StartContext } from '../core/child-spec.ts'
+import { ExitError } from '../core/errors.ts'
+import { Locks } from '../core/locks.ts'
 import { type ActorName, nameCheck } from '../core/name.ts'
 import { type CheckTable, checkOptions, checks } from '../core/options.ts'
 import type { TreeServices } from '../core/services.ts'
 import { Entries, type Keys } from './entries.ts'
 import { Listeners, type RegistryListener } from './listeners.ts'
-import { Locks } from './locks.ts'
 
 /** Options of a registry. */
 export interface RegistryOptions extends ChildSpecOptions {
@@ -54,7 +55,11 @@ const registryLogic = fromCallback<EventObject, RegistryState>(({ self, input })
   states.set(ref, input)
   return () => {
     states.delete(ref)
-    input.locks.close()
+    input.locks.close(
+      new ExitError('exited', `registry "${input.entries.id}" ended before the lock was free`, {
+        reason: 'shutdown',
+      }),
+    )
     input.entries.close()
   }
 })
@@ -90,7 +95,7 @@ export function registry(id: string, options: RegistryOptions = {}): RegistrySpe
     namedWhenListed: true,
     start({ spawn, services }) {
       const entries = new Entries({ id, keys, exits: services.exits, listeners: listenersIn(services) })
-      const ref = spawn(registryLogic, { id, input: { entries, locks: new Locks(id), meta: new Map(meta) } })
+      const ref = spawn(registryLogic, { id, input: { entries, locks: new Locks(), meta: new Map(meta) } })
       services.details.set(ref, () => ({ details: { keys, entries: entries.size } }))
       return ref
     },

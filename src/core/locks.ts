@@ -1,5 +1,5 @@
-import { AbortError, ExitError } from '../core/errors.ts'
-import { LinkedList } from '../core/linked-list.ts'
+import { AbortError } from './errors.ts'
+import { LinkedList } from './linked-list.ts'
 
 interface Waiter {
   readonly go: () => void
@@ -8,13 +8,8 @@ interface Waiter {
 
 /** One lock for each key: who comes first has it first. A key that nobody locks costs nothing. */
 export class Locks {
-  readonly #registry: string
   /** Who waits, for each key that is locked now. */
   readonly #queues = new Map<unknown, LinkedList<Waiter>>()
-
-  constructor(registry: string) {
-    this.#registry = registry
-  }
 
   /** Runs the function while nobody else runs with a lock of this key: at once when it is free, else in its turn. */
   async run<Result>(
@@ -33,15 +28,12 @@ export class Locks {
     }
   }
 
-  /** Whoever waits is told that the registry has ended. */
-  close(): void {
+  /** Whoever waits is refused with this error. */
+  close(error: Error): void {
     const queues = [...this.#queues.values()]
     this.#queues.clear()
     for (const queue of queues) {
-      for (let waiter = queue.shift(); waiter !== undefined; waiter = queue.shift()) {
-        const message = `registry "${this.#registry}" ended before the lock was free`
-        waiter.refuse(new ExitError('exited', message, { reason: 'shutdown' }))
-      }
+      for (let waiter = queue.shift(); waiter !== undefined; waiter = queue.shift()) waiter.refuse(error)
     }
   }
 
