@@ -11,7 +11,9 @@ export {
 export type { ShutdownEvent } from './actors/lifecycle.ts'
 export { type ExitEvent, link, unlink } from './actors/link.ts'
 export { type Down, monitor } from './actors/monitor.ts'
+export type { BreakerOptions } from './actors/pool/breaker.ts'
 export type { CallOptions, RetryOptions } from './actors/pool/call-options.ts'
+export type { CircuitState } from './actors/pool/circuit.ts'
 export type { HistogramSummary } from './actors/pool/histogram.ts'
 export type { WorkerChoice } from './actors/pool/idle-workers.ts'
 export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'
@@ -33,6 +35,7 @@ export type { Clock } from './core/clock.ts'
 export { formatCrashReport } from './core/crash-report.ts'
 export {
   AbortError,
+  BreakerOpenError,
   type ErrorCode,
   ExitError,
   OptionError,
@@ -54,6 +57,7 @@ export {
   WorkerExitedError,
 } from './core/errors.ts'
 export type {
+  BreakerEvent,
   CallEvent,
   CallSettled,
   ChildEvent,

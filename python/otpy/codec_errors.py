@@ -29,6 +29,7 @@ def reduce_exception(error):
             traceback_text(error),
             _notes(error),
             cause,
+            _bases(type(error)),
         )
     return reduction
 
@@ -59,6 +60,11 @@ def _type_name(error):
     # A RemoteError stands for an exception of another process, and keeps that one's name.
     name = getattr(error, "type_name", None) if type(error).__name__ == "RemoteError" else None
     return _exact(name if type(name) is str else type_name(type(error)))
+
+
+def _bases(kind):
+    # Node matches exceptions by the names of their base classes; it has no other way to know them.
+    return [_exact(type_name(base)) for base in kind.__mro__[1:-1]]
 
 
 def _message(error):

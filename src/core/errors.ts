@@ -10,6 +10,7 @@ import type { ExitReason } from './exit-reason.ts'
  *     ├─ AbortError             aborted              the caller's signal fired
  *     ├─ WorkerExitedError      worker_exited        the process ended while it ran the call
  *     ├─ PoolSaturatedError     pool_saturated       the queue is full
+ *     ├─ BreakerOpenError       breaker_open         the calls before failed, and new ones are refused
  *     ├─ PoolStoppedError       pool_stopped         the pool is stopping, or gone
  *     ├─ SerializationError     not_serializable     a value has no form on the other side
  *     ├─ ProtocolError          protocol_error       the other side said something that is not understood
@@ -27,6 +28,7 @@ export type ErrorCode =
   | 'aborted'
   | 'worker_exited'
   | 'pool_saturated'
+  | 'breaker_open'
   | 'pool_stopped'
   | 'not_serializable'
   | 'protocol_error'
@@ -95,6 +97,8 @@ export class OptionError extends OtpyError {
 export interface PythonErrorFields {
   /** The exception's class with its module, `builtins` left out: `ValueError`, `json.decoder.JSONDecodeError`. */
   readonly pythonType: string
+  /** The classes that it derives from, nearest first, up to `BaseException`; none for one that was not raised in Python. */
+  readonly pythonBases?: readonly string[]
   readonly message: string
   /** The exception's `args`, where they can be sent; otherwise their `repr`. */
   readonly args: readonly unknown[]
@@ -111,6 +115,7 @@ export class PythonError extends OtpyError implements PythonErrorFields {
   override readonly name = 'PythonError'
   declare readonly cause: PythonError | undefined
   readonly pythonType: string
+  readonly pythonBases: readonly string[]
   readonly args: readonly unknown[]
   readonly traceback: string
   readonly notes: readonly string[]
@@ -118,12 +123,20 @@ export class PythonError extends OtpyError implements PythonErrorFields {
   constructor(fields: PythonErrorFields) {
     super('python_error', fields.message, fields.cause === undefined ? undefined : { cause: fields.cause })
     this.pythonType = fields.pythonType
+    this.pythonBases = fields.pythonBases ?? []
     this.args = fields.args
     this.traceback = fields.traceback
     this.notes = fields.notes
     const own = this.stack ?? ''
     const frames = own.slice(own.indexOf('\n    at ') + 1)
     this.stack = `PythonError: ${fields.pythonType}: ${fields.message}\n${indent(fields.traceback)}\n${frames}`
+  }
+
+  /** Whether the exception is of one of these classes, or of one that derives from them: `['OSError', 'requests.exceptions.Timeout']`. */
+  isA(pythonTypes: readonly string[]): boolean {
+    return (
+      pythonTypes.includes(this.pythonType) || this.pythonBases.some((base) => pythonTypes.includes(base))
+    )
   }
 }
 
@@ -210,6 +223,26 @@ export class PoolSaturatedError extends OtpyError {
     this.pool = pool
     this.queued = queued
     this.maxQueue = maxQueue
+  }
+}
+
+/** The pool's breaker is open, so the call was refused and never ran. `cause` is the failure that opened it. */
+export class BreakerOpenError extends OtpyError {
+  override readonly name = 'BreakerOpenError'
+  readonly pool: string
+  /** The function that is refused, as `module.fn`; undefined when all calls of the pool are. */
+  readonly function: string | undefined
+  /** Milliseconds until trial calls are let through; 0 while those that were are under way. */
+  readonly retryAfter: number
+
+  constructor(pool: string, fn: string | undefined, retryAfter: number, cause: unknown) {
+    const what = fn === undefined ? `pool "${pool}"` : `${fn} in pool "${pool}"`
+    const until =
+      retryAfter > 0 ? `for another ${Math.ceil(retryAfter)} ms` : 'until its trial calls are answered'
+    super('breaker_open', `the breaker of ${what} is open ${until}, because calls have failed`, { cause })
+    this.pool = pool
+    this.function = fn
+    this.retryAfter = retryAfter
   }
 }
 

@@ -122,6 +122,12 @@ export interface PoolEvent extends Timed {
   readonly pool: string
 }
 
+/** A circuit breaker, as events name it. */
+export interface BreakerEvent extends PoolEvent {
+  /** The function whose breaker it is, as `module.fn`; undefined when it is the pool's. */
+  readonly function: string | undefined
+}
+
 /** All events of a tree, by name. */
 export interface TreeEvents {
   /** A child has started, for the first time or again. */
@@ -137,6 +143,12 @@ export interface TreeEvents {
   /** A call was refused because so many wait. */
   'pool.saturated': [PoolEvent & { readonly queued: number }]
   'pool.stopped': [PoolEvent]
+  /** So many calls failed in a row, or a trial call did, that calls are refused from now on. The error is that of the last one. */
+  'breaker.opened': [BreakerEvent & { readonly error: unknown }]
+  /** Trial calls are let through: the first one is. */
+  'breaker.half_open': [BreakerEvent]
+  /** All trial calls succeeded: calls are let through again. */
+  'breaker.closed': [BreakerEvent]
   /** A Python process takes calls. */
   'worker.ready': [
     WorkerEvent & { readonly pythonVersion: string /** Milliseconds from spawn. */; readonly took: number },

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { type BreakerOptions, resolveBreaker } from '../actors/pool/breaker.ts'
 import type { WorkerChoice } from '../actors/pool/idle-workers.ts'
 import type { HealthCheck } from '../actors/worker/health.ts'
 import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
@@ -57,6 +58,8 @@ export interface PoolOptions {
   readonly maxSeconds?: number
   /** The delay after a failed start, and after a crash that follows another within a second. Default on: 100 ms, doubled each time up to 5,000. */
   readonly backoff?: BackoffOptions
+  /** Refuses calls for a while once some in a row have failed. `{}` for all defaults. Default: off. */
+  readonly breaker?: BreakerOptions
   /** The most that one message may hold, in bytes, in either direction. Default 512 MiB. */
   readonly maxMessageBytes?: number
   /** What typed arrays become in Python: `array.array` or `numpy.ndarray`. Default `array`. */
@@ -77,12 +80,13 @@ export interface PoolOptions {
   readonly initializer?: string
 }
 
-type Optional = 'python' | 'venv' | 'initializer' | 'backoff' | 'healthCheck'
+type Optional = 'breaker' | 'python' | 'venv' | 'initializer' | 'backoff' | 'healthCheck'
 
 /** {@link PoolOptions} with their defaults filled in. */
 export interface ResolvedPoolOptions
   extends Required<Omit<PoolOptions, Optional>>,
-    Pick<PoolOptions, Exclude<Optional, 'backoff' | 'healthCheck'>> {
+    Pick<PoolOptions, Exclude<Optional, 'backoff' | 'healthCheck' | 'breaker'>> {
+  readonly breaker: Required<BreakerOptions> | undefined
   readonly backoff: Backoff
   readonly healthCheck: HealthCheck
 }
@@ -118,6 +122,7 @@ const table: CheckTable<PoolOptions> = {
   maxRestarts: checks.count,
   maxSeconds: checks.seconds,
   backoff: checks.object,
+  breaker: checks.object,
   maxMessageBytes: {
     expected: 'bytes (a whole number from 65536 to 4294967295)',
     ok: (v) => Number.isSafeInteger(v) && (v as number) >= 65_536 && (v as number) <= 0xffff_ffff,
@@ -182,5 +187,6 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
     { interval: 30_000, timeout: 10_000, maxMissed: 3 },
     `${prefix}healthCheck.`,
   )
-  return { ...resolved, backoff, healthCheck } as ResolvedPoolOptions
+  const breaker = resolved.breaker && resolveBreaker(resolved.breaker, `${prefix}breaker.`)
+  return { ...resolved, backoff, breaker, healthCheck } as ResolvedPoolOptions
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ActorRefFrom, AnyActorRef } from 'xstate'
-import { Dispatcher } from '../actors/pool/dispatcher.ts'
+import { BreakerDispatcher } from '../actors/pool/breaker-dispatcher.ts'
+import { Dispatcher, type DispatcherOptions } from '../actors/pool/dispatcher.ts'
 import { mayGrow, poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
 import { RefTable } from '../actors/ref-table.ts'
@@ -90,7 +91,7 @@ class PoolMembers {
       ready: () => this.#dispatcher.workers.size,
       roundFailed: (error) => this.#roundFailed(error),
     })
-    this.#dispatcher = new Dispatcher({
+    const dispatching: DispatcherOptions = {
       name: id,
       clock,
       maxQueue: options.maxQueue,
@@ -103,7 +104,10 @@ class PoolMembers {
       workerDrained: (calls) => this.#pool?.send({ type: 'worker.drained', name: calls.name }),
       maxCalls: options.maxCalls,
       workerWorn: (calls) => this.#workerWorn(calls.name, 'max_calls'),
-    })
+    }
+    const { breaker } = options
+    this.#dispatcher =
+      breaker === undefined ? new Dispatcher(dispatching) : new BreakerDispatcher(dispatching, breaker)
   }
 
   workers(): ChildSpec {

@@ -51,9 +51,10 @@ const makers: Record<string, (args: Arguments, refs: RefResolver | undefined) =>
   complex: ([real, imag]) => new values.Complex(number(real), number(imag)),
   uuid: ([digits]) => new values.Uuid(text(digits)),
   enum: ([type, name, value]) => new values.EnumMember(text(type), name === null ? null : text(name), value),
-  exception: ([type, message, args, traceback, notes, cause]) =>
+  exception: ([type, message, args, traceback, notes, cause, bases = []]) =>
     new PythonError({
       pythonType: text(type),
+      pythonBases: list(bases).map(text),
       message: text(message),
       args: list(args),
       traceback: text(traceback),

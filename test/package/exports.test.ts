@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '../..')
 /** What is public. A name is added here on purpose, never because a test failed. */
 const values = [
   'AbortError',
+  'BreakerOpenError',
   'ChildSpecError',
   'Complex',
   'Decimal',
@@ -74,6 +75,8 @@ const types = [
   'Ask',
   'AskOptions',
   'BackoffOptions',
+  'BreakerEvent',
+  'BreakerOptions',
   'CallEvent',
   'CallOptions',
   'CallSettled',
@@ -84,6 +87,7 @@ const types = [
   'ChildSpec',
   'ChildSpecOptions',
   'ChildSpecProblem',
+  'CircuitState',
   'ClientCallOptions',
   'Clock',
   'CrashReport',

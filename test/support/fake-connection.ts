@@ -93,6 +93,12 @@ export class FakeConnection implements Connection {
     this.handlers.drained()
   }
 
+  /** The running call raises. */
+  fail(error: Error, micros = 1): void {
+    this.handlers.failed(this.#take().id, error, micros)
+    this.handlers.drained()
+  }
+
   /** The running call has unwound after an interrupt. */
   unwind(): void {
     this.handlers.cancelled(this.#take().id, false)

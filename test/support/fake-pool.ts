@@ -1,12 +1,19 @@
 import { EventEmitter } from 'eventemitter3'
 import { SimulatedClock } from 'xstate'
 import type { CallRequest } from '../../src/actors/call.ts'
+import { type BreakerOptions, resolveBreaker } from '../../src/actors/pool/breaker.ts'
+import { BreakerDispatcher } from '../../src/actors/pool/breaker-dispatcher.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/actors/pool/dispatcher.ts'
 import { CallObserver } from '../../src/actors/pool/observer.ts'
 import { WorkerLink } from '../../src/actors/worker/link.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import type { TreeEvents } from '../../src/core/events.ts'
 import { FakeConnection } from './fake-connection.ts'
+
+interface FakePoolOptions {
+  readonly sendAhead?: boolean
+  readonly breaker?: BreakerOptions
+}
 
 /** The per-call half of a pool with processes that the test drives, on a clock that the test drives. */
 export class FakePool {
@@ -16,15 +23,15 @@ export class FakePool {
   readonly #sendAhead: boolean
   #count = 0
 
-  constructor(options: Partial<DispatcherOptions> & { readonly sendAhead?: boolean } = {}) {
-    const { sendAhead = true, ...rest } = options
+  constructor(options: Partial<DispatcherOptions> & FakePoolOptions = {}) {
+    const { sendAhead = true, breaker, ...rest } = options
     this.#sendAhead = sendAhead
-    this.dispatcher = new Dispatcher({
+    const dispatching = {
       name: 'fake',
       clock: this.clock,
       maxQueue: 1_000,
-      strategy: 'lifo',
-      overload: 'reject',
+      strategy: 'lifo' as const,
+      overload: 'reject' as const,
       observer: new CallObserver(this.events, 'fake', () => this.clock.now()),
       wantsWorker: () => undefined,
       workerReady: () => undefined,
@@ -33,7 +40,11 @@ export class FakePool {
       maxCalls: Number.POSITIVE_INFINITY,
       workerWorn: () => undefined,
       ...rest,
-    })
+    }
+    this.dispatcher =
+      breaker === undefined
+        ? new Dispatcher(dispatching)
+        : new BreakerDispatcher(dispatching, resolveBreaker(breaker, 'breaker.'))
   }
 
   /** Adds a worker that is ready. With `average`, it has answered calls of so many microseconds before. */

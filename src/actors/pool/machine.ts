@@ -4,6 +4,7 @@ import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
 import { type Ask, questionOf, reply, replyError } from '../ask.ts'
 import { withFastPath } from '../fast-path.ts'
+import { BreakerDispatcher } from './breaker-dispatcher.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from './call-options.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { freeSlots, type PoolSize, slotOf, surplus } from './sizing.ts'
@@ -241,6 +242,7 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     wait: counters.wait.summary(),
     run: counters.run.summary(),
     utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * size)),
+    ...(dispatcher instanceof BreakerDispatcher && { breaker: dispatcher.breaker.state }),
   }
 }
 

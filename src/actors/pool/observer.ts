@@ -3,35 +3,35 @@ import type { Call } from '../call.ts'
 
 /** Tells a tree's listeners of calls, and costs nothing while there are none. */
 export class CallObserver {
-  readonly #events: TreeEmitter
+  readonly events: TreeEmitter
   readonly #pool: string
   readonly #now: () => number
 
   /** @param now the pool's clock, milliseconds */
   constructor(events: TreeEmitter, pool: string, now: () => number) {
-    this.#events = events
+    this.events = events
     this.#pool = pool
     this.#now = now
   }
 
   /** Whether anybody wants to hear of starts. */
   get active(): boolean {
-    return this.#events.listenerCount('call.started') > 0
+    return this.events.listenerCount('call.started') > 0
   }
 
   queued(call: Call): void {
-    if (this.#events.listenerCount('call.queued') > 0) this.#events.emit('call.queued', this.#event(call))
+    if (this.events.listenerCount('call.queued') > 0) this.events.emit('call.queued', this.#event(call))
   }
 
   started(call: Call): void {
-    this.#events.emit('call.started', this.#event(call))
+    this.events.emit('call.started', this.#event(call))
   }
 
   settled(call: Call, error: unknown, micros: number): void {
-    if (this.#events.listenerCount('call.settled') === 0) return
+    if (this.events.listenerCount('call.settled') === 0) return
     const total = this.#now() - call.queuedAt
     const ran = micros / 1000
-    this.#events.emit('call.settled', {
+    this.events.emit('call.settled', {
       ...this.#event(call),
       outcome: error === undefined ? 'ok' : 'error',
       error,
@@ -41,8 +41,8 @@ export class CallObserver {
   }
 
   saturated(queued: number): void {
-    if (this.#events.listenerCount('pool.saturated') === 0) return
-    this.#events.emit('pool.saturated', { pool: this.#pool, time: Date.now(), queued })
+    if (this.events.listenerCount('pool.saturated') === 0) return
+    this.events.emit('pool.saturated', { pool: this.#pool, time: Date.now(), queued })
   }
 
   #event(call: Call): CallEvent {

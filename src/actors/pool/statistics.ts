@@ -1,4 +1,5 @@
 import { AbortError, TimeoutError } from '../../core/errors.ts'
+import type { CircuitState } from './circuit.ts'
 import { Histogram, type HistogramSummary } from './histogram.ts'
 
 /** What a pool has done and is doing. */
@@ -27,7 +28,7 @@ export interface PoolStatistics {
   readonly timedOut: number
   /** Calls whose signal fired, and checkouts while they waited. */
   readonly aborted: number
-  /** Calls refused because the queue was full. */
+  /** Calls refused because the queue was full, or the breaker open. */
   readonly rejected: number
   /** Runs of idempotent calls that were lost and made again. */
   readonly retried: number
@@ -39,6 +40,8 @@ export interface PoolStatistics {
   readonly run: HistogramSummary
   /** The share of the workers' time that Python ran calls, 0 to 1, since the pool started. */
   readonly utilization: number
+  /** The state of the circuit breaker; with one for each function, that of the one that lets least through. Absent when there is none. */
+  readonly breaker?: CircuitState
 }
 
 /** The counters behind {@link PoolStatistics}. */
