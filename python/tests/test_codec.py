@@ -176,12 +176,12 @@ class Exceptions(unittest.TestCase):
         def fail():
             raise ValueError("bad", 3, len)
 
-        kind, message, args, traceback, notes, cause = self.reduced(self.raised(fail))
+        kind, message, args, traceback, notes, cause, bases = self.reduced(self.raised(fail))
         self.assertEqual(kind, "ValueError")
         self.assertEqual(message, "('bad', 3, <built-in function len>)")
         self.assertEqual(args, ("bad", 3, "<built-in function len>"))
         self.assertIn("in fail", traceback)
-        self.assertEqual((notes, cause), ([], None))
+        self.assertEqual((notes, cause, bases), ([], None, ["Exception", "BaseException"]))
 
     def test_an_exception_that_cannot_be_shown(self):
         class Shy(Exception):
@@ -190,7 +190,7 @@ class Exceptions(unittest.TestCase):
 
             __repr__ = __str__
 
-        kind, message, args, traceback, _, _ = self.reduced(Shy(Shy()))
+        kind, message, args, traceback, _, _, _ = self.reduced(Shy(Shy()))
         self.assertIn("Shy", kind)
         self.assertEqual(message, "<exception str() failed>")
         self.assertIsInstance(traceback, str)
@@ -223,7 +223,7 @@ class Exceptions(unittest.TestCase):
     def test_notes_are_in_the_text(self):
         error = ValueError("x")
         error.__notes__ = ["a note", 5]
-        _, _, _, traceback, notes, _ = self.reduced(error)
+        _, _, _, traceback, notes, _, _ = self.reduced(error)
         self.assertEqual(notes, ["a note", "5"])
         self.assertIn("a note", traceback)
         error.__notes__ = 7
