@@ -3,6 +3,7 @@
  *
  *   tsx scripts/readme.ts examples   every ```ts block of README.md, docs/guide*.md and docs/supervision.md, against the built package.
  *                                    `ts no-run` is left out; a block `py file=python/text.py` is a file for those after it.
+ *                                    Names of documents after it: those alone.
  *   tsx scripts/readme.ts commands   every line of README.md's ```sh blocks that are marked `sh run`, in this folder.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -23,6 +24,8 @@ console.log(totalsLine(totals))
 process.exitCode = totals.failed > 0 ? 1 : 0
 
 function documents(): string[] {
+  const named = process.argv.slice(3)
+  if (named.length > 0) return named
   const docs = join(root, 'docs')
   const guides = existsSync(docs)
     ? readdirSync(docs).filter((name) => /^(guide.*|supervision)\.md$/.test(name))
