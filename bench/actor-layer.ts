@@ -76,6 +76,7 @@ export async function actorLayer(calls: number): Promise<number> {
       clock: systemClock,
       host: dispatcher,
       interruptGrace: 1_000,
+      concurrency: 1,
       sendAhead: true,
       startTimeout: 10_000,
       connect: (handlers) => new EchoConnection(handlers),

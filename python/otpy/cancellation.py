@@ -32,11 +32,17 @@ loop = None
 
 loop_folder = ""
 
+current = None
+"""Where several calls run at a time: a context variable with the one that asks. `otpy.concurrency` puts it here."""
+
 _own_code = frozenset()
 
 
 def cancelled():
     """Whether the call that runs now was asked to stop. Code that catches `Cancelled` to clean up may poll this."""
+    if current is not None:
+        call = current.get(None)
+        return call is not None and call.cancelled
     return page[_FIRST_SLOT] != 0 and page[_CANCEL_WORD] == page[_FIRST_SLOT]
 
 
@@ -64,7 +70,7 @@ def _on_signal(_signum, frame):
             # Raised here it could lose what the loop is about to run, and whoever waits for that would wait for ever.
             loop.call_soon_threadsafe(_raise_in_loop, page[_FIRST_SLOT])
             return
-        if _is_importing(frame):
+        if is_importing(frame):
             return
     armed = False
     raise Cancelled("the caller does not wait any more")
@@ -77,7 +83,7 @@ def _raise_in_loop(call):
         raise Cancelled("the caller does not wait any more")
 
 
-def _is_importing(frame):
+def is_importing(frame):
     """Whether an import is under way: cut in the middle, it would leave modules half made. The next signal tries again."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):

@@ -54,11 +54,9 @@ def set_search_path(python_path, working_directory):
 
 def load(module):
     """Imports a module by its dotted name. What is not of the standard library sees a full `site`."""
-    loaded = sys.modules.get(module)
-    if loaded is not None:
-        return loaded
-    if module.partition(".")[0] not in _stdlib:
+    if module not in sys.modules and module.partition(".")[0] not in _stdlib:
         run_site()
+    # Also when it is there: another thread may be in the middle of importing it, and is waited for.
     __import__(module)
     return sys.modules[module]
 

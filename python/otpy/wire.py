@@ -1,7 +1,7 @@
 """Frames: the same layout and the same numbers as in Node's `src/wire/messages.ts` (docs/wire.md)."""
 
 import sys
-from _socket import MSG_WAITALL, SHUT_RDWR, socket
+from _socket import MSG_WAITALL, SHUT_RD, SHUT_RDWR, socket
 from _struct import Struct
 from posix import set_inheritable
 
@@ -11,6 +11,7 @@ CONFIG = 1
 TARGET = 2
 CALL = 3
 PING = 10
+CANCEL = 11
 READY = 16
 REFUSED = 17
 RESULT = 18
@@ -35,7 +36,7 @@ _IOV_MAX = 512
 
 
 class Connection:
-    """The worker's end of the socket to Node. Used by the main thread alone."""
+    """The worker's end of the socket to Node. One thread reads, and one at a time sends."""
 
     def __init__(self, fd):
         set_inheritable(fd, False)
@@ -165,6 +166,10 @@ class Connection:
             if sent:
                 parts[first] = parts[first][sent:]
 
+    def stop_reading(self):
+        """Ends a `read` that another thread waits in: it gives None, as if Node had closed its end."""
+        self._socket.shutdown(SHUT_RD)
+
     def close(self):
         """Ends the connection for both sides, whoever else has its descriptor."""
         try:
@@ -180,6 +185,11 @@ class Connection:
 
 def _leave(*_):
     """A forked child came back from the call that made it. The rest of this program is not its own to run."""
+    exit_now(0)
+
+
+def exit_now(status):
+    """Ends the process without finalization: nothing is waited for, and only what was printed is kept."""
     from posix import _exit
 
     for stream in (sys.stdout, sys.stderr):
@@ -187,4 +197,4 @@ def _leave(*_):
             stream.flush()
         except Exception:
             pass
-    _exit(0)
+    _exit(status)

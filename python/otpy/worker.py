@@ -38,7 +38,10 @@ def main():
         page = _map_page()
         _let_go_after_fork(connection)
         _flush_lines()
-        worker = Worker(connection, page, config)
+        make = Worker
+        if config["concurrency"] > 1:
+            from otpy.concurrency import ConcurrentWorker as make
+        worker = make(connection, page, config)
         worker.prepare()
     except BaseException as error:
         connection.send(wire.REFUSED, 0, 0, 0, *codec.encode_exception(error))
@@ -116,6 +119,10 @@ class Worker:
         if config["initializer"] is not None:
             module, _, name = config["initializer"].partition(":")
             targets.resolve(module, name)()
+        self._listen()
+
+    def _listen(self):
+        """From now on calls can be interrupted."""
         cancellation.install(self._page, [self._run.__code__, self._await.__code__])
 
     def serve(self):
@@ -171,17 +178,11 @@ class Worker:
         micros = min((perf_counter_ns() - started) // 1000, _MAX_U32)
         if error is None:
             self._answer(call, micros, result)
-        elif isinstance(error, Cancelled):
-            # Imports are not interrupted; one that was, by whatever else raised this, has left modules half made.
-            flags = wire.TAINTED if _cut_an_import(error) else 0
-            self._connection.send(wire.CANCELLED, flags, micros, call, (b"",), ())
-        elif isinstance(error, SystemExit):
-            return self._exit(call, error.code)
-        else:
-            self._connection.send(wire.ERROR, 0, micros, call, *self._exception(error))
+            return None
+        status = self._answer_error(call, micros, error)
         # The traceback refers to this frame: without this each error would wait for the cycle collector.
         error = None
-        return None
+        return status
 
     def _answer(self, call, micros, result):
         try:
@@ -198,6 +199,18 @@ class Worker:
             self._connection.send(wire.ERROR, 0, micros, call, *self._exception(error))
         else:
             self._connection.send(wire.RESULT, 0, micros, call, pieces, buffers)
+
+    def _answer_error(self, call, micros, error):
+        """The answer of a call that raised. Returns an exit status when it asked for one."""
+        if isinstance(error, Cancelled):
+            # Imports are not interrupted; one that was, by whatever else raised this, has left modules half made.
+            flags = wire.TAINTED if _cut_an_import(error) else 0
+            self._connection.send(wire.CANCELLED, flags, micros, call, (b"",), ())
+        elif isinstance(error, SystemExit):
+            return self._exit(call, error.code)
+        else:
+            self._connection.send(wire.ERROR, 0, micros, call, *self._exception(error))
+        return None
 
     def _exception(self, error):
         pieces, buffers = codec.encode_exception(error)

@@ -58,6 +58,8 @@ export class Call implements Queued {
   /** Where it was sent, and under which id there. */
   worker: CallHolder | undefined = undefined
   wireId = 0
+  /** When it was sent, on the pool's clock; only to workers that run several calls at a time. */
+  sentAt = 0
   /** Runs that have been lost. */
   lost = 0
   /** Processes that died while nothing but this call, which had not started, can have been at work in them. */

@@ -20,6 +20,11 @@ export interface PoolOptions {
    * (`least_used`), or any (`random`). Default `lifo`.
    */
   readonly strategy?: WorkerChoice
+  /**
+   * Calls that one worker may run at a time: plain functions on threads, `async def` on one event loop. Default 1. For calls that wait;
+   * with more than 1 no call is sent to a worker before it can run.
+   */
+  readonly concurrency?: number
   /** Send short calls to a worker before it is free (`auto`), or never (0). Default `auto`. */
   readonly prefetch?: 'auto' | 0
   /** Calls that may wait; one more is refused. Default 1,000. */
@@ -107,6 +112,7 @@ const table: CheckTable<PoolOptions> = {
   overflowTtl: checks.milliseconds,
   strategy: checks.oneOf('lifo', 'fifo', 'least_used', 'random'),
   overload: checks.oneOf('reject', 'drop_oldest'),
+  concurrency: checks.positive,
   prefetch: { expected: '"auto" or 0', ok: (v) => v === 'auto' || v === 0 },
   maxQueue: checks.limit,
   queueTimeout: checks.milliseconds,
@@ -156,6 +162,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
       overflowTtl: 10_000,
       strategy: 'lifo',
       overload: 'reject',
+      concurrency: 1,
       prefetch: 'auto',
       maxQueue: 1_000,
       queueTimeout: Number.POSITIVE_INFINITY,

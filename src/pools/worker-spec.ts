@@ -39,7 +39,8 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
           clock,
           host,
           interruptGrace: options.interruptGrace,
-          sendAhead: options.prefetch !== 0,
+          concurrency: options.concurrency,
+          sendAhead: options.prefetch !== 0 && options.concurrency === 1,
           startTimeout: options.startTimeout,
           connect: (handlers) =>
             spawnPython(
@@ -51,6 +52,8 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
                 preload: options.preload,
                 initializer: options.initializer,
                 maxMessageBytes: options.maxMessageBytes,
+                concurrency: options.concurrency,
+                interruptGrace: options.interruptGrace,
                 encode: { arrays: options.arrays, refs: shared.refs },
                 refs: shared.refs,
                 guard: services.guard,

@@ -39,8 +39,8 @@ export class Outbox {
   }
 
   /** Adds a frame without a payload. */
-  empty(kind: number): void {
-    this.#end(beginFrame(this.#writer), kind, 0, 0, 0, 'message')
+  empty(kind: number, id = 0): void {
+    this.#end(beginFrame(this.#writer), kind, 0, 0, id, 'message')
   }
 
   /** Adds a frame whose payload is a call's arguments. Throws {@link SerializationError}, and has added nothing then. */

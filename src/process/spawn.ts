@@ -35,6 +35,10 @@ export interface SpawnOptions {
   /** `module:function`, called before the first call. */
   readonly initializer: string | undefined
   readonly maxMessageBytes: number
+  /** Calls that may run at a time. */
+  readonly concurrency: number
+  /** Milliseconds that calls get to unwind when the process is to end. Only used when several run at a time. */
+  readonly interruptGrace: number
   readonly encode: EncodeOptions
   /** The actors behind the refs that come back. */
   readonly refs: RefResolver
@@ -150,7 +154,7 @@ class PythonProcess implements Connection {
   }
 
   #configure(): void {
-    const { pythonPath, preload, initializer, maxMessageBytes } = this.#options
+    const { pythonPath, preload, initializer, maxMessageBytes, concurrency, interruptGrace } = this.#options
     this.#outbox!.value(
       Kind.CONFIG,
       0,
@@ -161,6 +165,8 @@ class PythonProcess implements Connection {
         preload,
         initializer: initializer ?? null,
         maxMessageBytes,
+        concurrency,
+        interruptGrace,
       },
       'configuration',
     )
@@ -208,6 +214,11 @@ class PythonProcess implements Connection {
 
   interrupt(id: number): void {
     if (this.#exit !== undefined) return
+    if (this.#options.concurrency > 1) {
+      // Its main thread always reads, and a signal would reach that one alone.
+      this.#outbox?.empty(Kind.CANCEL, id)
+      return
+    }
     this.#page?.cancel(id)
     this.#child?.kill('SIGURG')
   }

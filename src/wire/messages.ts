@@ -16,6 +16,8 @@ export const Kind = {
 
   /** Node → Python: answer with PONG when nothing runs. */
   PING: 10,
+  /** Node → Python, to a worker that runs several calls at a time: interrupt the call with this id. */
+  CANCEL: 11,
 
   /** Python → Node: it takes calls now. Payload: what it is. */
   READY: 16,

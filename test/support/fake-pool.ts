@@ -12,6 +12,7 @@ import { FakeConnection } from './fake-connection.ts'
 
 interface FakePoolOptions {
   readonly sendAhead?: boolean
+  readonly concurrency?: number
   readonly breaker?: BreakerOptions
 }
 
@@ -21,11 +22,13 @@ export class FakePool {
   readonly events = new EventEmitter<TreeEvents>()
   readonly dispatcher: Dispatcher
   readonly #sendAhead: boolean
+  readonly #concurrency: number
   #count = 0
 
   constructor(options: Partial<DispatcherOptions> & FakePoolOptions = {}) {
-    const { sendAhead = true, breaker, ...rest } = options
+    const { sendAhead = true, concurrency = 1, breaker, ...rest } = options
     this.#sendAhead = sendAhead
+    this.#concurrency = concurrency
     const dispatching = {
       name: 'fake',
       clock: this.clock,
@@ -55,7 +58,8 @@ export class FakePool {
       clock,
       host: this.dispatcher,
       interruptGrace: 1_000,
-      sendAhead: this.#sendAhead,
+      concurrency: this.#concurrency,
+      sendAhead: this.#sendAhead && this.#concurrency === 1,
       onLine: () => undefined,
       connect: (handlers) => {
         connection = new FakeConnection(handlers)

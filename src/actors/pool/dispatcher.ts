@@ -294,7 +294,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     const { priority } = call.request
     this.#picker.note(priority)
     const worker = this.queue.length === 0 && !this.#suspended ? this.#picker.pick(priority) : undefined
-    if (worker?.load === 0) return this.send(worker, call)
+    if (worker?.startsAtOnce) return this.send(worker, call)
     if (!this.#mayWait(call, this.queue)) return false
     if (worker !== undefined) return this.send(worker, call)
     this.#wait(call, this.queue)
@@ -339,7 +339,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
       return false
     }
     if (this.#options.observer.active) this.#options.observer.started(call)
-    if (worker.load > 1) this.#stalls.start()
+    if (worker.ahead > 0) this.#stalls.start()
     return true
   }
 

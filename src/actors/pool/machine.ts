@@ -20,6 +20,8 @@ export interface PoolInput {
       readonly lazy: boolean
       /** Milliseconds that a worker beyond the size may be idle. */
       readonly overflowTtl: number
+      /** Calls that one worker may run at a time. */
+      readonly concurrency: number
     }
   /** The workers of these slots as they are now. */
   readonly workers: (slots: ReadonlySet<number>) => readonly WorkerStatistics[]
@@ -226,6 +228,7 @@ export type PoolActor = ActorRefFrom<typeof poolMachine>
 export function poolStatistics(context: PoolContext): PoolStatistics {
   const { dispatcher, size } = context
   const { queue, counters, leases, running } = dispatcher
+  const places = size * context.options.concurrency
   return {
     size,
     ...countWorkers(context),
@@ -241,7 +244,7 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     retried: counters.retried,
     wait: counters.wait.summary(),
     run: counters.run.summary(),
-    utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * size)),
+    utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * places)),
     ...(dispatcher instanceof BreakerDispatcher && { breaker: dispatcher.breaker.state }),
   }
 }

@@ -38,7 +38,7 @@ export interface PoolStatistics {
   readonly wait: HistogramSummary
   /** Milliseconds that Python ran a call, as Python measured it, of the calls that were answered. */
   readonly run: HistogramSummary
-  /** The share of the workers' time that Python ran calls, 0 to 1, since the pool started. */
+  /** The share of the workers' time that Python ran calls, 0 to 1, since the pool started; as many at a time as `concurrency` allows are 1. */
   readonly utilization: number
   /** The state of the circuit breaker; with one for each function, that of the one that lets least through. Absent when there is none. */
   readonly breaker?: CircuitState

@@ -1,19 +1,8 @@
-import type { Clock } from '../../core/clock.ts'
 import { AbortError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
 import type { Connection } from '../../process/connection.ts'
 import type { Call, CallHolder } from '../call.ts'
-import { Interrupter } from './interrupter.ts'
-
-/** How much work is sent ahead at most, in microseconds of the worker's recent average. */
-const AHEAD_MICROS = 1_000
-
-/** What a call costs beside its own run: decoding, encoding, writing. */
-const OVERHEAD_MICROS = 8
-
-const MAX_AHEAD = 256
-
-/** Nothing is sent ahead while so much waits to be written: short calls may have large arguments. */
-const AHEAD_BYTES = 262_144
+import { Interrupter, type InterrupterOptions, type Interruptible } from './interrupter.ts'
+import { SendAhead } from './send-ahead.ts'
 
 /** How long Python may take between "this call starts" and "is it recalled?". */
 const RECALL_SETTLES_MS = 1
@@ -40,13 +29,10 @@ export interface WorkerHost {
 }
 
 /** How one worker treats its calls. */
-export interface WorkerCallsOptions {
+export interface WorkerCallsOptions extends InterrupterOptions {
   readonly name: string
-  readonly clock: Clock
   readonly host: WorkerHost
-  /** Milliseconds that Python may take to unwind before its process is killed. */
-  readonly interruptGrace: number
-  /** Whether calls may be sent while another one runs. */
+  /** Whether calls may be sent while another one runs; not with a `concurrency` above 1. */
   readonly sendAhead: boolean
 }
 
@@ -54,7 +40,7 @@ export interface WorkerCallsOptions {
  * The per-call half of a worker: plain functions around one connection. What was sent and is not answered is here; the
  * lifecycle is the statechart's.
  */
-export class WorkerCalls implements CallHolder {
+export class WorkerCalls implements CallHolder, Interruptible {
   readonly name: string
   readonly connection: Connection
   /** Calls answered, whatever the answer. */
@@ -73,7 +59,8 @@ export class WorkerCalls implements CallHolder {
   /** Sent and not answered, in the order of sending: the first is running, or about to. */
   readonly #sent = new Map<number, Call>()
   #lastId = 0
-  #averageMicros = Number.NaN
+  readonly #concurrency: number
+  readonly #ahead = new SendAhead()
   #lastProgress = 0
   #recalling = false
   /** The call that kept those behind it waiting: nothing is sent ahead before it is answered. */
@@ -86,7 +73,8 @@ export class WorkerCalls implements CallHolder {
     this.connection = connection
     this.name = options.name
     this.#options = options
-    this.#interrupter = new Interrupter(connection, options.clock, options.interruptGrace)
+    this.#concurrency = options.concurrency
+    this.#interrupter = new Interrupter(this, options)
   }
 
   /** Calls sent and not answered. */
@@ -94,9 +82,15 @@ export class WorkerCalls implements CallHolder {
     return this.#sent.size
   }
 
-  /** Calls that were sent while another one ran. */
+  /** Calls that were sent while all that may run at a time did. */
   get ahead(): number {
-    return this.#sent.size > 1 ? this.#sent.size - 1 : 0
+    const { size } = this.#sent
+    return size > this.#concurrency ? size - this.#concurrency : 0
+  }
+
+  /** Whether one more call starts at once. */
+  get startsAtOnce(): boolean {
+    return this.#sent.size < this.#concurrency
   }
 
   /** The calls that it holds, in the order of sending. */
@@ -111,22 +105,18 @@ export class WorkerCalls implements CallHolder {
 
   /** How many more calls whoever holds it may send it. */
   get ownRoom(): number {
-    if (!this.#open || this.#recalling || this.#interrupter.target !== undefined) return 0
+    if (!this.#open || this.#recalling) return 0
     const { size } = this.#sent
+    if (this.#concurrency > 1) return this.#interrupter.condemned ? 0 : this.#concurrency - size
+    if (this.#interrupter.busy) return 0
     if (this.#stalledBy !== 0 && this.#sent.has(this.#stalledBy)) return 0
-    if (size === 0) return this.#options.sendAhead ? this.#aheadLimit() + 1 : 1
-    if (!this.#options.sendAhead || this.connection.unsentBytes > AHEAD_BYTES) return 0
-    return this.#aheadLimit() + 1 - size
+    if (!this.#options.sendAhead) return 1 - size
+    return this.#ahead.limit(size === 0 ? 0 : this.connection.unsentBytes) + 1 - size
   }
 
   /** Milliseconds since it has held a call; 0 while it does. */
   get idleFor(): number {
     return this.#sent.size > 0 ? 0 : this.#options.clock.now() - this.#lastProgress
-  }
-
-  /** Microseconds that its recent calls ran; undefined before the first. */
-  get averageMicros(): number | undefined {
-    return Number.isNaN(this.#averageMicros) ? undefined : this.#averageMicros
   }
 
   /** From now on the host may send. */
@@ -140,7 +130,8 @@ export class WorkerCalls implements CallHolder {
   send(call: Call): void {
     const { module, fn, args, kwargs } = call.request
     this.connection.call(this.#lastId + 1, module, fn, args, kwargs)
-    if (this.#sent.size === 0) this.#lastProgress = this.#options.clock.now()
+    if (this.#concurrency > 1) call.sentAt = this.#options.clock.now()
+    else if (this.#sent.size === 0) this.#lastProgress = this.#options.clock.now()
     call.state = 'sent'
     call.worker = this
     call.wireId = ++this.#lastId
@@ -149,7 +140,7 @@ export class WorkerCalls implements CallHolder {
 
   /** Takes back what was sent ahead, if nothing has been answered for so long. */
   recallWhenStalled(now: number, stalledAfterMs: number): void {
-    if (this.#sent.size > 1 && now - this.#lastProgress >= stalledAfterMs) {
+    if (this.ahead > 0 && now - this.#lastProgress >= stalledAfterMs) {
       const head = this.#sent.keys().next().value as number
       if (this.connection.started() > head) return
       this.#stalledBy = head
@@ -177,7 +168,7 @@ export class WorkerCalls implements CallHolder {
 
   /** Whether calls of less priority wait here although they have not started. */
   holdsLess(priority: number): boolean {
-    if (this.#sent.size < 2) return false
+    if (this.ahead === 0) return false
     for (const { request } of this.#sent.values()) if (request.priority < priority) return true
     return false
   }
@@ -213,7 +204,7 @@ export class WorkerCalls implements CallHolder {
     if (call === undefined) return
     this.#sent.delete(id)
     // It looked as if it had started, and was given up as running.
-    if (this.#interrupter.target === call) this.#unwound()
+    this.#interrupter.stop(call)
     this.#handBack([call])
   }
 
@@ -228,6 +219,7 @@ export class WorkerCalls implements CallHolder {
   drained(): void {
     this.heard++
     this.#lastProgress = this.#options.clock.now()
+    if (this.#interrupter.condemned) this.#interrupter.check()
     if (this.#open) this.#options.host.freed(this)
   }
 
@@ -250,7 +242,11 @@ export class WorkerCalls implements CallHolder {
     for (const call of lost) {
       if (call.state !== 'settled') {
         const options = cause === undefined ? undefined : { cause }
-        this.#options.host.failed(call, new WorkerExitedError(exit, call.name, this.#runsSince(), options), 0)
+        this.#options.host.failed(
+          call,
+          new WorkerExitedError(exit, call.name, this.#runsSince(call), options),
+          0,
+        )
       }
     }
     this.#options.host.gone(this, exit)
@@ -262,18 +258,20 @@ export class WorkerCalls implements CallHolder {
     this.connection.kill()
   }
 
-  /** No call is sent any more; what runs is interrupted, what has not started will not. */
+  /** The process is not fit for another call: it is killed, when the others that it runs are through. */
+  spoil(): void {
+    this.#open = false
+    this.#interrupter.spoil()
+  }
+
+  /** No call is sent any more; what runs is interrupted, what has not started will not. The end of the connection follows. */
   shut(): void {
     this.#open = false
     this.connection.recall(this.#lastId)
+    // One that runs several interrupts them itself when its connection ends.
+    if (this.#concurrency > 1) return
     const head = this.#sent.keys().next().value
     if (head !== undefined) this.#interrupter.start(this.#sent.get(head)!)
-  }
-
-  #aheadLimit(): number {
-    const average = this.#averageMicros
-    if (Number.isNaN(average)) return 0
-    return Math.min(MAX_AHEAD, Math.floor(AHEAD_MICROS / (average + OVERHEAD_MICROS)))
   }
 
   /** Takes an answered call out. Undefined when its caller has been answered before. */
@@ -282,11 +280,8 @@ export class WorkerCalls implements CallHolder {
     if (call === undefined) return undefined
     this.#sent.delete(id)
     this.answered++
-    if (micros !== undefined) {
-      const average = this.#averageMicros
-      this.#averageMicros = Number.isNaN(average) ? micros : average + (micros - average) / 4
-    }
-    if (this.#interrupter.target === call) this.#unwound()
+    if (micros !== undefined) this.#ahead.note(micros)
+    if (this.#interrupter.busy) this.#interrupter.stop(call)
     return call.state === 'settled' ? undefined : call
   }
 
@@ -304,6 +299,7 @@ export class WorkerCalls implements CallHolder {
     }
     for (const call of back) this.#sent.delete(call.wireId)
     this.#handBack(back)
+    this.#interrupter.check()
     if (this.#open) this.#options.host.freed(this)
   }
 
@@ -323,26 +319,17 @@ export class WorkerCalls implements CallHolder {
   #abandon(call: Call, error: Error): void {
     this.#options.host.failed(call, error, 0)
     this.#interrupter.start(call)
-    this.recall()
+    if (this.#concurrency === 1) this.recall()
   }
 
-  #unwound(): void {
-    this.#interrupter.stop()
-    for (const call of this.#sent.values()) {
-      if (call.state === 'settled') {
-        this.#interrupter.start(call)
-        return
-      }
-    }
-  }
-
-  /** About when the running call was started, in milliseconds since the epoch. */
-  #runsSince(): number {
-    return Math.round(Date.now() - (this.#options.clock.now() - this.#lastProgress))
+  /** About when the call was started, in milliseconds since the epoch. */
+  #runsSince(call: Call): number {
+    const started = this.#concurrency > 1 ? call.sentAt : this.#lastProgress
+    return Math.round(Date.now() - (this.#options.clock.now() - started))
   }
 
   #clearTimers(): void {
-    this.#interrupter.stop()
+    this.#interrupter.close()
     this.#options.clock.clearTimeout(this.#recallTimer)
   }
 }

@@ -53,7 +53,7 @@ export class WorkerLink {
         recalled: (id) => calls().recalled(id),
         cancelled: (id, tainted) => {
           calls().cancelled(id)
-          if (tainted) calls().kill()
+          if (tainted) calls().spoil()
         },
         exiting: (exit) => this.#exiting(exit),
         drained: () => calls().drained(),
