@@ -24,11 +24,14 @@ export class CallLimits {
 
   constructor(clock: Clock, giveUp: GiveUp) {
     this.#giveUp = giveUp
-    this.#deadlines = new Deadlines(clock, (call, timeout) =>
-      giveUp(call, callTimeout(call, 'queue', timeout), callTimeout(call, 'run', timeout)),
-    )
+    this.#deadlines = new Deadlines(clock, (call, timeout) => {
+      const running = callTimeout(call, 'run', timeout)
+      // One that waits to be run again has run.
+      giveUp(call, call.lost > 0 ? running : callTimeout(call, 'queue', timeout), running)
+    })
     this.#queueDeadlines = new Deadlines(clock, (call, timeout) => {
-      if (call.worker?.hasStarted(call) !== true) giveUp(call, callTimeout(call, 'queue', timeout), undefined)
+      if (call.lost > 0 || call.worker?.hasStarted(call) === true) return
+      giveUp(call, callTimeout(call, 'queue', timeout), undefined)
     })
   }
 
