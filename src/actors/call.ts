@@ -16,17 +16,18 @@ export interface CallRequest {
   /** Milliseconds from the call to its start; Infinity for no limit. */
   readonly queueTimeout: number
   readonly signal: AbortSignal | undefined
-  /** How often, and how long after, it is run again when its process dies; undefined: never. */
+  /** When, and how long after, it is run again; undefined: never. */
   readonly retry: RetryPolicy | undefined
 }
 
-/** When a call is run again whose process died while it ran. */
+/** When an idempotent call is run again: see `RetryOptions`. */
 export interface RetryPolicy {
-  /** Runs in all, the first one included. */
   readonly attempts: number
-  /** Milliseconds before the second run, and how many times longer each further wait is. */
   readonly delay: number
   readonly factor: number
+  readonly maxDelay: number
+  readonly jitter: number
+  readonly on: readonly string[]
 }
 
 export type CallState = 'waiting' | 'sent' | 'settled'

@@ -160,6 +160,8 @@ export interface TreeEvents {
   'call.queued': [CallEvent]
   /** A call was sent to a worker. One that is taken back is sent again. */
   'call.started': [CallEvent]
+  /** A run of an idempotent call was lost: the error says how. It is run again in `delay` milliseconds; `run` is 1 for the first one. */
+  'call.retried': [CallEvent & { readonly error: unknown; readonly run: number; readonly delay: number }]
   'call.settled': [CallSettled]
   /** A cast failed: nobody waits for it, so it is told here. */
   'cast.failed': [CallEvent & { readonly error: unknown }]

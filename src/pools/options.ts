@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type BreakerOptions, resolveBreaker } from '../actors/pool/breaker.ts'
 import type { WorkerChoice } from '../actors/pool/idle-workers.ts'
+import { checkRetry, type RetryOptions } from '../actors/pool/retry-policy.ts'
 import type { HealthCheck } from '../actors/worker/health.ts'
 import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
 import { type Backoff, type BackoffOptions, resolveBackoff } from '../supervisors/backoff.ts'
@@ -63,6 +64,8 @@ export interface PoolOptions {
   readonly maxSeconds?: number
   /** The delay after a failed start, and after a crash that follows another within a second. Default on: 100 ms, doubled each time up to 5,000. */
   readonly backoff?: BackoffOptions
+  /** When idempotent calls that do not say are run again; false: never, and a call may not ask for it. Default: see {@link RetryOptions}. */
+  readonly retry?: RetryOptions | false
   /** Refuses calls for a while once some in a row have failed. `{}` for all defaults. Default: off. */
   readonly breaker?: BreakerOptions
   /** The most that one message may hold, in bytes, in either direction. Default 512 MiB. */
@@ -85,7 +88,7 @@ export interface PoolOptions {
   readonly initializer?: string
 }
 
-type Optional = 'breaker' | 'python' | 'venv' | 'initializer' | 'backoff' | 'healthCheck'
+type Optional = 'breaker' | 'retry' | 'python' | 'venv' | 'initializer' | 'backoff' | 'healthCheck'
 
 /** {@link PoolOptions} with their defaults filled in. */
 export interface ResolvedPoolOptions
@@ -129,6 +132,7 @@ const table: CheckTable<PoolOptions> = {
   maxSeconds: checks.seconds,
   backoff: checks.object,
   breaker: checks.object,
+  retry: { expected: 'an object or false', ok: (v) => v === false || checks.object.ok(v) },
   maxMessageBytes: {
     expected: 'bytes (a whole number from 65536 to 4294967295)',
     ok: (v) => Number.isSafeInteger(v) && (v as number) >= 65_536 && (v as number) <= 0xffff_ffff,
@@ -194,6 +198,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
     { interval: 30_000, timeout: 10_000, maxMissed: 3 },
     `${prefix}healthCheck.`,
   )
+  if (resolved.retry) checkRetry(resolved.retry, prefix)
   const breaker = resolved.breaker && resolveBreaker(resolved.breaker, `${prefix}breaker.`)
   return { ...resolved, backoff, breaker, healthCheck } as ResolvedPoolOptions
 }

@@ -30,11 +30,55 @@ describe('an idempotent call', () => {
     expect(pool.stats().retried).toBe(0)
   })
 
+  it('is run again after the exceptions that it names, and those that derive from them', async () => {
+    const { tree, pool } = await startPool()
+    const told: unknown[] = []
+    tree.on('call.retried', ({ fn, run, delay, error }) =>
+      told.push([fn, run, delay, (error as Error).message]),
+    )
+    const path = `${temporaryFolder()}/runs`
+    const options = { idempotent: true, retry: { on: ['ConnectionError'], delay: 1, factor: 3 } }
+    expect(await pool.call('work', 'raise_until', [path, 2, 'ConnectionResetError'], options)).toBe('done')
+    expect(pool.stats()).toMatchObject({ completed: 1, failed: 0, retried: 2, restarts: 0 })
+    expect(told).toEqual([
+      ['raise_until', 1, 1, 'not yet'],
+      ['raise_until', 2, 3, 'not yet'],
+    ])
+    const named = { idempotent: true, retry: { on: ['json.decoder.JSONDecodeError'], attempts: 2 } }
+    expect(await rejection(pool.call('json', 'loads', ['{'], named))).toMatchObject({ code: 'python_error' })
+    expect(pool.stats().retried).toBe(3)
+  })
+
+  it('is not run again after any other exception', async () => {
+    const { pool } = await startPool()
+    const path = `${temporaryFolder()}/runs`
+    const options = { idempotent: true, retry: { on: ['ConnectionError', 'JSONDecodeError'] } }
+    const call = pool.call('work', 'raise_until', [path, 2, 'TimeoutError'], options)
+    expect(await rejection(call)).toMatchObject({ pythonType: 'TimeoutError' })
+    await rejection(pool.call('json', 'loads', ['{'], options))
+    expect(pool.stats().retried).toBe(0)
+  })
+
+  it('of a pool that is drained is run again before the drain is over', async () => {
+    const { pool } = await startPool()
+    const path = `${temporaryFolder()}/runs`
+    const options = { idempotent: true, retry: { on: ['OSError'], delay: 30 } }
+    const order: string[] = []
+    const call = pool.call('work', 'raise_until', [path, 1, 'OSError'], options)
+    void call.then(() => order.push('answered'))
+    await written(path)
+    await pool.drain()
+    order.push('drained')
+    expect(await call).toBe('done')
+    expect(order).toEqual(['answered', 'drained'])
+  })
+
   it('keeps its deadline, and its signal, over all its runs', async () => {
     const { pool } = await startPool()
     const options = { idempotent: true, timeout: 150, retry: { attempts: 100, delay: 60_000 } }
     const late = rejection(pool.call('work', 'exit_now', [1], options))
-    expect(await late).toMatchObject({ code: 'timeout', timeout: 150 })
+    // Not `queue`, which would say that it never ran.
+    expect(await late).toMatchObject({ code: 'timeout', timeout: 150, phase: 'run' })
     const controller = new AbortController()
     const path = `${temporaryFolder()}/runs`
     const aborted = rejection(
@@ -60,6 +104,35 @@ describe('an idempotent call', () => {
     const { pool } = await startPool()
     const call = pool.call('math', 'sqrt', [4], { idempotent: true, retry: { attempts: 0 } })
     await expect(call).rejects.toThrow(/retry.attempts/)
+  })
+
+  it('is what a call with a retry has to be', async () => {
+    const { pool } = await startPool()
+    const call = rejection(pool.call('math', 'sqrt', [4], { retry: { attempts: 2 } }))
+    expect(await call).toMatchObject({ code: 'invalid_option', option: 'idempotent' })
+  })
+})
+
+describe('a pool', () => {
+  it('says when its idempotent calls are run again, where they do not', async () => {
+    const { pool } = await startPool({ retry: { on: ['OSError'], attempts: 2 } })
+    const path = `${temporaryFolder()}/runs`
+    const call = pool.call('work', 'raise_until', [path, 1, 'BrokenPipeError'], { idempotent: true })
+    expect(await call).toBe('done')
+    const options = { idempotent: true, retry: { attempts: 4 } }
+    expect(await pool.call('work', 'raise_until', [`${path}2`, 3, 'OSError'], options)).toBe('done')
+    await rejection(pool.call('work', 'raise_until', [`${path}3`, 1, 'OSError']))
+    expect(pool.stats()).toMatchObject({ completed: 2, failed: 1, retried: 4 })
+  })
+
+  it('that runs no call again says so to one that asks for it', async () => {
+    const { pool } = await startPool({ retry: false })
+    const path = `${temporaryFolder()}/runs`
+    await rejection(pool.call('work', 'die_until', [path, 1], { idempotent: true }))
+    expect(linesOf(path)).toEqual(['run'])
+    const call = rejection(pool.call('math', 'sqrt', [4], { idempotent: true, retry: { attempts: 2 } }))
+    expect(await call).toMatchObject({ code: 'invalid_option', option: 'retry' })
+    await expect(startPool({ retry: { attempts: 0 } })).rejects.toThrow(/pool "default": retry.attempts/)
   })
 })
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { SimulatedClock } from 'xstate'
-import type { CallRequest } from '../../src/actors/call.ts'
+import type { CallRequest, RetryPolicy } from '../../src/actors/call.ts'
 import { type BreakerOptions, resolveBreaker } from '../../src/actors/pool/breaker.ts'
 import { BreakerDispatcher } from '../../src/actors/pool/breaker-dispatcher.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/actors/pool/dispatcher.ts'
@@ -77,7 +77,7 @@ export class FakePool {
     return connection!
   }
 
-  call(value: unknown, options: Partial<CallRequest> = {}): Promise<unknown> {
+  call(value: unknown, options: RequestOptions = {}): Promise<unknown> {
     const call = this.dispatcher.submit(request(value, options))
     // A test that looks at a call later must not be told of it as unhandled before.
     call.catch(() => undefined)
@@ -85,8 +85,12 @@ export class FakePool {
   }
 }
 
+type RequestOptions = Partial<Omit<CallRequest, 'retry'>> & {
+  readonly retry?: Partial<RetryPolicy> | undefined
+}
+
 /** A call that would return `value`, without limits unless the options say otherwise. */
-export function request(value: unknown, options: Partial<CallRequest> = {}): CallRequest {
+export function request(value: unknown, { retry, ...options }: RequestOptions = {}): CallRequest {
   return {
     module: 'test',
     fn: 'echo',
@@ -96,8 +100,8 @@ export function request(value: unknown, options: Partial<CallRequest> = {}): Cal
     timeout: Number.POSITIVE_INFINITY,
     queueTimeout: Number.POSITIVE_INFINITY,
     signal: undefined,
-    retry: undefined,
     ...options,
+    retry: retry && { attempts: 3, delay: 0, factor: 2, maxDelay: Infinity, jitter: 0, on: [], ...retry },
   }
 }
 

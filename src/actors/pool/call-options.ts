@@ -1,10 +1,13 @@
 import { type CheckTable, checkOptions, checks } from '../../core/options.ts'
-import type { CallRequest, RetryPolicy } from '../call.ts'
+import type { CallRequest } from '../call.ts'
+import { type RetryOptions, resolveRetry } from './retry-policy.ts'
 
 /** What a call that does not say gets from its pool. */
 export interface CallDefaults {
   readonly timeout: number
   readonly queueTimeout: number
+  /** When idempotent calls are run again; false: never. Default: as `RetryOptions` says. */
+  readonly retry?: RetryOptions | false | undefined
 }
 
 /** What a single call may say; what it leaves out is the pool's. */
@@ -20,22 +23,15 @@ export interface CallOptions {
   /** Higher goes first. Default 0. */
   readonly priority?: number
   /**
-   * Running it twice does the same as running it once, so it is run again when its process dies while it runs it. Default false: a call
-   * runs at most once.
+   * Running it twice does the same as running it once, so it is run again when its process dies while it runs it, and after the exceptions
+   * that `retry.on` names. Default false: a call runs at most once. Calls of a lease are not run again.
    */
   readonly idempotent?: boolean
-  /** How an idempotent call is run again. Its `timeout` goes on meanwhile. Default: three runs in all, at once. */
+  /**
+   * How a call is run again, which has to be `idempotent`. Its `timeout` goes on meanwhile. What it leaves out is the pool's. Default: three
+   * runs in all, at once.
+   */
   readonly retry?: RetryOptions
-}
-
-/** When an idempotent call is run again. */
-export interface RetryOptions {
-  /** Runs in all, the first one included. Default 3. */
-  readonly attempts?: number
-  /** Milliseconds before the second run. Default 0. */
-  readonly delay?: number
-  /** How many times longer each further wait is. Default 2. */
-  readonly factor?: number
 }
 
 export const callOptionsTable: CheckTable<CallOptions> = {
@@ -46,12 +42,6 @@ export const callOptionsTable: CheckTable<CallOptions> = {
   priority: checks.priority,
   idempotent: checks.boolean,
   retry: checks.object,
-}
-
-const retryTable: CheckTable<RetryOptions> = {
-  attempts: checks.positive,
-  delay: checks.milliseconds,
-  factor: { expected: 'a number of at least 1', ok: (v) => typeof v === 'number' && v >= 1 },
 }
 
 /** A call with the pool's defaults filled in. Throws `OptionError`. */
@@ -94,15 +84,8 @@ export function resolveCall(
     timeout: options.timeout ?? defaults.timeout,
     queueTimeout: options.queueTimeout ?? defaults.queueTimeout,
     signal: options.signal,
-    retry: resolveRetry(options),
+    retry: resolveRetry(defaults.retry, options.idempotent, options.retry),
   }
-}
-
-function resolveRetry({ idempotent, retry = {} }: CallOptions): RetryPolicy | undefined {
-  checkOptions(retry, retryTable, 'retry.')
-  if (idempotent !== true) return undefined
-  const { attempts = 3, delay = 0, factor = 2 } = retry
-  return { attempts, delay, factor }
 }
 
 function checkTarget(module: unknown, fn: unknown, args: unknown): void {

@@ -75,7 +75,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
       this.giveUp(call, ifWaiting, ifRunning),
     )
-    this.#retries = new Retries(options.clock, (call) => {
+    this.#retries = new Retries(options.clock, options.observer, (call) => {
       call.queue = this.queue
       this.queue.restore(call)
       this.#serve()

@@ -40,6 +40,11 @@ export class CallObserver {
     })
   }
 
+  retried(call: Call, error: unknown, delay: number): void {
+    if (this.events.listenerCount('call.retried') === 0) return
+    this.events.emit('call.retried', { ...this.#event(call), error, run: call.lost, delay })
+  }
+
   saturated(queued: number): void {
     if (this.events.listenerCount('pool.saturated') === 0) return
     this.events.emit('pool.saturated', { pool: this.#pool, time: Date.now(), queued })

@@ -1,32 +1,36 @@
 import type { Clock } from '../../core/clock.ts'
-import { WorkerExitedError } from '../../core/errors.ts'
 import type { Call } from '../call.ts'
+import type { CallObserver } from './observer.ts'
+import { isRetried, retryDelay } from './retry-policy.ts'
 
-/** Idempotent calls whose process died while it ran them: they are run again, after a while. */
+/** Idempotent calls whose last run was lost: they are run again, after a while. */
 export class Retries {
   readonly #clock: Clock
+  readonly #observer: CallObserver
   readonly #place: (call: Call) => void
   /** Those that wait for their next run, and their timers. */
   readonly #waiting = new Map<Call, unknown>()
 
   /** @param place puts a call back into the queue */
-  constructor(clock: Clock, place: (call: Call) => void) {
+  constructor(clock: Clock, observer: CallObserver, place: (call: Call) => void) {
     this.#clock = clock
+    this.#observer = observer
     this.#place = place
   }
 
   /** Whether the call will be run again after this error. Its deadline and its signal go on meanwhile. */
   take(call: Call, error: unknown): boolean {
     const { retry } = call.request
-    if (retry === undefined || !(error instanceof WorkerExitedError) || call.state === 'settled') return false
+    if (retry === undefined || call.state === 'settled' || !isRetried(retry, error)) return false
     // Its caller has given it up: it only was not known whether it had started.
     if (call.withdrawn !== undefined) return false
     if (++call.lost >= retry.attempts) return false
+    const delay = retryDelay(retry, call.lost)
+    this.#observer.retried(call, error, delay)
     call.state = 'waiting'
     call.worker = undefined
     call.queue = this
     // Not within this turn: the worker that died is still being taken out.
-    const delay = retry.delay * retry.factor ** (call.lost - 1)
     const again = (): void => {
       if (this.#waiting.delete(call)) this.#place(call)
     }
