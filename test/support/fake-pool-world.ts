@@ -1,12 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { expect } from 'vitest'
-import type { CallRequest } from '../../src/actors/call.ts'
 import type { DispatcherOptions } from '../../src/actors/pool/dispatcher.ts'
 import type { CheckoutTicket, WorkerLease } from '../../src/actors/pool/lease.ts'
 import type { WorkerCalls } from '../../src/actors/worker/calls.ts'
 import { AbortError, PoolStoppedError } from '../../src/core/errors.ts'
 import type { FakeConnection } from './fake-connection.ts'
-import { FakePool, request, stateOf } from './fake-pool.ts'
+import { FakePool, type RequestOptions, request, stateOf } from './fake-pool.ts'
 
 interface Made {
   readonly promise: Promise<unknown>
@@ -69,11 +68,7 @@ export class FakePoolWorld {
   }
 
   /** Calls, for a lease or for whoever is free. */
-  call(
-    lease: WorkerLease | undefined,
-    options: Partial<CallRequest>,
-    signal: 'own' | 'shared' | undefined,
-  ): void {
+  call(lease: WorkerLease | undefined, options: RequestOptions, signal: 'own' | 'shared' | undefined): void {
     const abort = signal === 'own' ? new AbortController() : signal === 'shared' ? this.shared : undefined
     if (abort !== undefined) this.#signals.push(abort.signal)
     const what = request(this.calls.length, { ...options, signal: abort?.signal })

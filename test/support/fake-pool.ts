@@ -85,7 +85,7 @@ export class FakePool {
   }
 }
 
-type RequestOptions = Partial<Omit<CallRequest, 'retry'>> & {
+export type RequestOptions = Partial<Omit<CallRequest, 'retry'>> & {
   readonly retry?: Partial<RetryPolicy> | undefined
 }
 
