@@ -14,7 +14,7 @@ from time import monotonic, perf_counter_ns
 from types import FunctionType, MethodType
 
 from otpy import cancellation, codec, targets, wire
-from otpy.cancellation import _FIRST_SLOT, _RECALL_WORD
+from otpy.cancellation import _FIRST_SLOT, _RECALL_WORD, Cancelled
 from otpy.event_loop import EventLoop
 from otpy.threads import Threads
 from otpy.worker import _MAX_U32, Worker
@@ -188,6 +188,9 @@ class ConcurrentWorker(Worker):
             micros = min((perf_counter_ns() - call.started) // 1000, _MAX_U32) if call.started else 0
             if error is None:
                 self._answer(call.id, micros, result)
+            elif self._status is not None and isinstance(error, (Cancelled, SystemExit)):
+                # Node has been told that the process exits, which is the answer of all that is interrupted for it.
+                pass
             else:
                 status = self._answer_error(call.id, micros, error)
                 if status is not None:
@@ -211,7 +214,8 @@ class ConcurrentWorker(Worker):
 
     def leave(self, status):
         """The process is to exit. From whichever thread."""
-        self._status = status
+        if self._status is None:
+            self._status = status
         try:
             self._connection.stop_reading()
         except OSError:
