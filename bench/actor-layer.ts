@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { createActor } from 'xstate'
-import { resolveCall } from '../src/actors/pool/call-options.ts'
+import { callDefaults, resolveCall } from '../src/actors/pool/call-options.ts'
 import { Dispatcher } from '../src/actors/pool/dispatcher.ts'
 import { CallObserver } from '../src/actors/pool/observer.ts'
 import { workerMachine } from '../src/actors/worker/machine.ts'
@@ -61,6 +61,7 @@ export async function actorLayer(calls: number): Promise<number> {
     clock: systemClock,
     maxQueue: 1_000,
     strategy: 'lifo',
+    queue: 'priority',
     overload: 'reject',
     workerDrained: () => undefined,
     maxCalls: Number.POSITIVE_INFINITY,
@@ -83,7 +84,7 @@ export async function actorLayer(calls: number): Promise<number> {
       onLine: () => undefined,
     },
   }).start()
-  const defaults = { timeout: 30_000, queueTimeout: Number.POSITIVE_INFINITY }
+  const defaults = callDefaults({ timeout: 30_000, queueTimeout: Number.POSITIVE_INFINITY })
   const call = () => dispatcher.submit(resolveCall(defaults, 'bench_target', 'echo', ['hello'], undefined))
   await throughput(call, calls / 10, 64)
   const perSecond = await throughput(call, calls, 64)

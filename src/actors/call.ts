@@ -1,14 +1,22 @@
 import type { Deadline } from '../core/deadlines.ts'
 import { TimeoutError } from '../core/errors.ts'
-import type { LinkedNode } from '../core/linked-list.ts'
-import type { Queued } from './queue.ts'
+import { Waiter } from './queue/wait-queue.ts'
 
-/** What a call may say for itself; all resolved. */
-export interface CallRequest {
+/** What is called. */
+export interface CallTarget {
   readonly module: string
   readonly fn: string
+}
+
+/** What is to be run, and on which terms; all resolved. */
+export interface CallRequest extends CallTarget {
   readonly args: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>> | undefined
+  readonly terms: CallTerms
+}
+
+/** What a call asks of its pool beside what is to be run. Calls that say nothing of their own share the pool's. */
+export interface CallTerms {
   /** Higher goes first. */
   readonly priority: number
   /** Milliseconds from the call to its answer; Infinity for no limit. */
@@ -18,7 +26,18 @@ export interface CallRequest {
   readonly signal: AbortSignal | undefined
   /** When, and how long after, it is run again; undefined: never. */
   readonly retry: RetryPolicy | undefined
+  /** Calls of one session run one after the other. */
+  readonly session: string | undefined
+  /** What the worker that served the session before means to it. */
+  readonly affinity: Affinity
 }
+
+/**
+ * - `hint`: it is taken when it is free, otherwise whoever is free first
+ * - `strict_queue`: it is waited for
+ * - `strict_fail_fast`: it is taken when it is free, otherwise the call is refused
+ */
+export type Affinity = 'hint' | 'strict_queue' | 'strict_fail_fast'
 
 /** When an idempotent call is run again: see `RetryOptions`. */
 export interface RetryPolicy {
@@ -39,6 +58,19 @@ export interface Withdrawal {
   readonly ifRunning: Error | undefined
 }
 
+/** What most calls have not: what befell one before it was answered, and limits that few calls have. */
+export interface Trouble {
+  /** Runs that have been lost. */
+  lost: number
+  /** Processes that died while nothing but this call, which had not started, can have been at work in them. */
+  unread: number
+  withdrawn?: Withdrawal | undefined
+  /** When it was sent, on the pool's clock; only to workers that run several calls at a time. */
+  sentAt?: number
+  /** For its start alone. */
+  queueDeadline?: Deadline<Call>
+}
+
 /** Who holds a call that was sent: a worker. */
 export interface CallHolder {
   readonly name: string
@@ -48,54 +80,85 @@ export interface CallHolder {
   withdraw(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void
 }
 
-/** One call on its way. It settles once, whatever happens to it. */
-export class Call implements Queued {
-  readonly request: CallRequest
-  /** The pool's own count: what came first. */
-  readonly sequence: number
+/** Where a call waits, while it does. */
+export interface WaitingPlace {
+  remove(call: Call): void
+}
+
+/** One call on its way. It settles once, whatever happens to it. There may be a million of them: each field costs. */
+export class Call extends Waiter implements CallRequest {
+  readonly module: string
+  readonly fn: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>> | undefined
+  readonly terms: CallTerms
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: unknown) => void
   state: CallState = 'waiting'
   /** Where it was sent, and under which id there. */
   worker: CallHolder | undefined = undefined
   wireId = 0
-  /** When it was sent, on the pool's clock; only to workers that run several calls at a time. */
-  sentAt = 0
-  /** Runs that have been lost. */
-  lost = 0
-  /** Processes that died while nothing but this call, which had not started, can have been at work in them. */
-  unread = 0
   /** When it came, on the pool's clock, milliseconds. */
   readonly queuedAt: number
-  /** Why it shall be refused if it turns out that it has not started. */
-  withdrawn: Withdrawal | undefined = undefined
-  place: LinkedNode<Queued> | undefined = undefined
   /** Where it waits, while it does. */
-  queue: { remove(call: Call): void } | undefined = undefined
+  queue: WaitingPlace | undefined = undefined
   deadline: Deadline<Call> | undefined = undefined
-  queueDeadline: Deadline<Call> | undefined = undefined
+  #trouble: Trouble | undefined = undefined
 
+  /** @param sequence the pool's own count: what came first */
   constructor(
-    request: CallRequest,
+    { module, fn, args, kwargs, terms }: CallRequest,
     sequence: number,
     queuedAt: number,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
-    this.request = request
-    this.sequence = sequence
+    super(sequence)
+    this.module = module
+    this.fn = fn
+    this.args = args
+    this.kwargs = kwargs
+    this.terms = terms
     this.queuedAt = queuedAt
     this.#resolve = resolve
     this.#reject = reject
   }
 
   get priority(): number {
-    return this.request.priority
+    return this.terms.priority
+  }
+
+  get session(): string | undefined {
+    return this.terms.session
+  }
+
+  /** Made when it is first asked for. */
+  get trouble(): Trouble {
+    this.#trouble ??= { lost: 0, unread: 0 }
+    return this.#trouble
+  }
+
+  /** Runs that have been lost. */
+  get lost(): number {
+    return this.#trouble?.lost ?? 0
+  }
+
+  get queueDeadline(): Deadline<Call> | undefined {
+    return this.#trouble?.queueDeadline
+  }
+
+  /** Why it shall be refused if it turns out that it has not started. */
+  get withdrawn(): Withdrawal | undefined {
+    return this.#trouble?.withdrawn
+  }
+
+  set withdrawn(withdrawal: Withdrawal | undefined) {
+    if (withdrawal !== undefined || this.#trouble !== undefined) this.trouble.withdrawn = withdrawal
   }
 
   /** `module.fn`, for messages. */
   get name(): string {
-    return callName(this.request)
+    return callName(this)
   }
 
   /** For the pool alone, which forgets the call with it. */
@@ -111,7 +174,7 @@ export class Call implements Queued {
   }
 }
 
-export function callName({ module, fn }: { readonly module: string; readonly fn: string }): string {
+export function callName({ module, fn }: CallTarget): string {
   return module === 'otpy.builtins' ? fn : `${module}.${fn}`
 }
 

@@ -12,7 +12,7 @@ import { type ExecOptions, snippet } from './snippets.ts'
 interface Target {
   readonly ref: PoolActor
   readonly dispatcher: Dispatcher
-  readonly options: CallDefaults
+  readonly callDefaults: CallDefaults
 }
 
 /** How a worker is checked out. */
@@ -80,7 +80,7 @@ export class PoolRef {
     const target = this.#resolve()
     if (target === undefined) return Promise.reject(this.#stopped())
     try {
-      return target.dispatcher.submit(resolveCall(target.options, module, fn, args, options))
+      return target.dispatcher.submit(resolveCall(target.callDefaults, module, fn, args, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -134,7 +134,7 @@ export class PoolRef {
     try {
       const lease = await ticket.lease
       if (lease === 'full') return lease
-      if (!signal?.aborted) return new Lease(lease, target.options, signal)
+      if (!signal?.aborted) return new Lease(lease, target.callDefaults, signal)
       // It was granted in the moment of the abort, and has been used for nothing.
       lease.release()
       throw new AbortError(signal.reason, 'checkout')
@@ -204,7 +204,7 @@ export class PoolRef {
     if (this.#target?.ref === ref) return this.#target
     const context = ref.getSnapshot().context as PoolContext | undefined
     if (context?.dispatcher === undefined) return undefined
-    this.#target = { ref, dispatcher: context.dispatcher, options: context.options }
+    this.#target = { ref, dispatcher: context.dispatcher, callDefaults: context.callDefaults }
     return this.#target
   }
 

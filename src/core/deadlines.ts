@@ -1,16 +1,27 @@
 import { type Clock, LONGEST_TIMER_MS } from './clock.ts'
 import { LinkedList, type LinkedNode } from './linked-list.ts'
 
-interface Due<T> {
-  readonly at: number
+/** A deadline that has been set; give it back to {@link Deadlines.clear}. There are very many: it is its own list entry. */
+export class Deadline<T> implements LinkedNode<Deadline<T>> {
   readonly owner: T
+  /** Whole milliseconds since its {@link Deadlines} were made: a small integer, which V8 keeps without a box for 24 days. */
+  readonly at: number
+  previous: LinkedNode<Deadline<T>> | undefined = undefined
+  next: LinkedNode<Deadline<T>> | undefined = undefined
+  list: LinkedList<Deadline<T>> | undefined = undefined
+
+  constructor(owner: T, at: number) {
+    this.owner = owner
+    this.at = at
+  }
+
+  get value(): this {
+    return this
+  }
 }
 
-/** A deadline that has been set; give it back to {@link Deadlines.clear}. */
-export type Deadline<T> = LinkedNode<Due<T>>
-
 /** The deadlines of one duration, in the order in which they expire. */
-class Duration<T> extends LinkedList<Due<T>> {
+class Duration<T> extends LinkedList<Deadline<T>> {
   timer: unknown
 }
 
@@ -23,11 +34,13 @@ export class Deadlines<T> {
   readonly #clock: Clock
   readonly #expired: (owner: T, duration: number) => void
   readonly #durations = new Map<number, Duration<T>>()
+  readonly #origin: number
 
   /** @param expired called once for each deadline that passes */
   constructor(clock: Clock, expired: (owner: T, duration: number) => void) {
     this.#clock = clock
     this.#expired = expired
+    this.#origin = clock.now()
   }
 
   /**
@@ -40,7 +53,8 @@ export class Deadlines<T> {
       list = new Duration()
       this.#durations.set(duration, list)
     }
-    const deadline = list.push({ at: now + duration, owner })
+    const deadline = new Deadline(owner, Math.ceil(now - this.#origin + duration))
+    list.insertBefore(undefined, deadline)
     if (list.timer === undefined) this.#arm(duration, list)
     else if (list.length === 1) holdNode(list.timer, true)
     return deadline
@@ -59,6 +73,10 @@ export class Deadlines<T> {
     this.#durations.clear()
   }
 
+  #now(): number {
+    return this.#clock.now() - this.#origin
+  }
+
   #arm(duration: number, list: Duration<T>): void {
     const { first } = list
     if (first === undefined) {
@@ -66,10 +84,10 @@ export class Deadlines<T> {
       this.#durations.delete(duration)
       return
     }
-    const delay = Math.min(Math.max(1, Math.ceil(first.value.at - this.#clock.now())), LONGEST_TIMER_MS)
+    const delay = Math.min(Math.max(1, Math.ceil(first.value.at - this.#now())), LONGEST_TIMER_MS)
     list.timer = this.#clock.setTimeout(() => {
       list.timer = undefined
-      const now = this.#clock.now()
+      const now = this.#now()
       for (let due = list.first; due !== undefined && due.value.at <= now; due = list.first) {
         list.remove(due)
         this.#expired(due.value.owner, duration)

@@ -11,6 +11,7 @@ import type { ExitReason } from './exit-reason.ts'
  *     ├─ WorkerExitedError      worker_exited        the process ended while it ran the call
  *     ├─ PoolSaturatedError     pool_saturated       the queue is full
  *     ├─ BreakerOpenError       breaker_open         the calls before failed, and new ones are refused
+ *     ├─ WorkerBusyError        worker_busy          the worker of the call's session is busy
  *     ├─ PoolStoppedError       pool_stopped         the pool is stopping, or gone
  *     ├─ SerializationError     not_serializable     a value has no form on the other side
  *     ├─ ProtocolError          protocol_error       the other side said something that is not understood
@@ -29,6 +30,7 @@ export type ErrorCode =
   | 'worker_exited'
   | 'pool_saturated'
   | 'breaker_open'
+  | 'worker_busy'
   | 'pool_stopped'
   | 'not_serializable'
   | 'protocol_error'
@@ -243,6 +245,25 @@ export class BreakerOpenError extends OtpyError {
     this.pool = pool
     this.function = fn
     this.retryAfter = retryAfter
+  }
+}
+
+/** The worker that served a session before is busy, and the session's call wants no other (`affinity: 'strict_fail_fast'`). */
+export class WorkerBusyError extends OtpyError {
+  override readonly name = 'WorkerBusyError'
+  readonly pool: string
+  /** The worker's name; undefined when the session's first call still waits for one. */
+  readonly worker: string | undefined
+  readonly session: string
+
+  constructor(pool: string, worker: string | undefined, session: string) {
+    super(
+      'worker_busy',
+      `${worker === undefined ? `pool "${pool}" has` : `worker "${worker}" is busy, so it has`} no worker free for session "${session}"`,
+    )
+    this.pool = pool
+    this.worker = worker
+    this.session = session
   }
 }
 

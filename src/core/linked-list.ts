@@ -25,12 +25,22 @@ export class LinkedList<T> {
   }
 
   push(value: T): LinkedNode<T> {
-    return this.#link(value, this.#last, undefined)
+    const node: LinkedNode<T> = { value, previous: undefined, next: undefined, list: undefined }
+    this.insertBefore(undefined, node)
+    return node
   }
 
-  /** Puts it in before `next`; at the end without one. */
-  insertBefore(next: LinkedNode<T> | undefined, value: T): LinkedNode<T> {
-    return this.#link(value, next === undefined ? this.#last : next.previous, next)
+  /** Puts an entry in that is in no list: before `next`; at the end without one. What is its own entry costs no memory beside it. */
+  insertBefore(next: LinkedNode<T> | undefined, node: LinkedNode<T>): void {
+    const previous = next === undefined ? this.#last : next.previous
+    node.previous = previous
+    node.next = next
+    node.list = this
+    if (previous === undefined) this.#first = node
+    else previous.next = node
+    if (next === undefined) this.#last = node
+    else next.previous = node
+    this.#length++
   }
 
   /** Nothing happens when it has left already. */
@@ -50,15 +60,5 @@ export class LinkedList<T> {
     if (node === undefined) return undefined
     this.remove(node)
     return node.value
-  }
-
-  #link(value: T, previous: LinkedNode<T> | undefined, next: LinkedNode<T> | undefined): LinkedNode<T> {
-    const node: LinkedNode<T> = { value, previous, next, list: this }
-    if (previous === undefined) this.#first = node
-    else previous.next = node
-    if (next === undefined) this.#last = node
-    else next.previous = node
-    this.#length++
-    return node
   }
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { type BreakerOptions, resolveBreaker } from '../actors/pool/breaker.ts'
 import type { WorkerChoice } from '../actors/pool/idle-workers.ts'
 import { checkRetry, type RetryOptions } from '../actors/pool/retry-policy.ts'
+import type { QueueChoice } from '../actors/queue/disciplines.ts'
 import type { HealthCheck } from '../actors/worker/health.ts'
 import { type CheckTable, checks, resolveOptions } from '../core/options.ts'
 import { type Backoff, type BackoffOptions, resolveBackoff } from '../supervisors/backoff.ts'
@@ -26,6 +27,11 @@ export interface PoolOptions {
    * with more than 1 no call is sent to a worker before it can run.
    */
   readonly concurrency?: number
+  /**
+   * Who of the calls that wait is next: the highest `priority` (`priority`), who came first (`fifo`), each session in turn (`fair`), or what a queue of one's own
+   * says, which this function makes. Default `priority`.
+   */
+  readonly queue?: QueueChoice
   /** Send short calls to a worker before it is free (`auto`), or never (0). Default `auto`. */
   readonly prefetch?: 'auto' | 0
   /** Calls that may wait; one more is refused. Default 1,000. */
@@ -114,6 +120,7 @@ const table: CheckTable<PoolOptions> = {
   maxOverflow: checks.count,
   overflowTtl: checks.milliseconds,
   strategy: checks.oneOf('lifo', 'fifo', 'least_used', 'random'),
+  queue: checks.either(checks.oneOf('priority', 'fifo', 'fair'), checks.fn),
   overload: checks.oneOf('reject', 'drop_oldest'),
   concurrency: checks.positive,
   prefetch: { expected: '"auto" or 0', ok: (v) => v === 'auto' || v === 0 },
@@ -165,6 +172,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
       maxOverflow: 0,
       overflowTtl: 10_000,
       strategy: 'lifo',
+      queue: 'priority',
       overload: 'reject',
       concurrency: 1,
       prefetch: 'auto',

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ActorRefFrom, AnyActorRef } from 'xstate'
 import { BreakerDispatcher } from '../actors/pool/breaker-dispatcher.ts'
+import { callDefaults } from '../actors/pool/call-options.ts'
 import { Dispatcher, type DispatcherOptions } from '../actors/pool/dispatcher.ts'
 import { mayGrow, poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
@@ -96,6 +97,7 @@ class PoolMembers {
       clock,
       maxQueue: options.maxQueue,
       strategy: options.strategy,
+      queue: options.queue,
       overload: options.overload,
       observer: new CallObserver(events, id, () => clock.now()),
       wantsWorker: () => this.#wantsWorker(),
@@ -148,6 +150,7 @@ class PoolMembers {
         name: this.#id,
         dispatcher: this.#dispatcher,
         options: this.#options,
+        callDefaults: callDefaults(this.#options),
         workers: (slots) => this.#roster.list(Array.from(slots, (slot) => `${this.#id}.${slot}`)),
         // Not within the pool's own transition: xstate warns of actors that are made there.
         starter: {

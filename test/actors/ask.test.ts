@@ -21,6 +21,7 @@ import {
 } from 'xstate'
 import { ask, reply, replyError } from '../../src/actors/ask.ts'
 import { exitActor } from '../../src/actors/family.ts'
+import { callDefaults } from '../../src/actors/pool/call-options.ts'
 import { poolMachine } from '../../src/actors/pool/machine.ts'
 import { AbortError, ExitError, OptionError, OtpyError, TimeoutError } from '../../src/core/errors.ts'
 import type { ExitReason } from '../../src/core/exit-reason.ts'
@@ -536,7 +537,8 @@ describe('a pool', () => {
       input: {
         name: 'fake',
         dispatcher: fake.dispatcher,
-        options: { size: 1, lazy: true, timeout: 30_000, queueTimeout: Number.POSITIVE_INFINITY },
+        options: { size: 1, lazy: true },
+        callDefaults: callDefaults({ timeout: 30_000, queueTimeout: Number.POSITIVE_INFINITY }),
         starter: { start: () => {} },
         workers: () => [],
         castFailed: (_cast: unknown, error: unknown) => failed.push(error),

@@ -166,7 +166,8 @@ export class FakePoolWorld {
       else if (connection.killed) this.die(connection)
     }
     const { dispatcher } = this.pool
-    for (const worker of dispatcher.workers) expect(worker.leased).toBe(dispatcher.leases.has(worker))
+    for (const worker of dispatcher.workers)
+      expect(worker.holder !== undefined).toBe(dispatcher.leases.has(worker))
   }
 
   /** Lets everything come to its end, and looks at how it ended. */
@@ -188,7 +189,7 @@ export class FakePoolWorld {
     }
     await Promise.all(this.leases.map(({ ended }) => ended))
     await this.#judge()
-    for (const { load, leased } of dispatcher.workers) expect([load, leased]).toEqual([0, false])
+    for (const { load, holder } of dispatcher.workers) expect([load, holder]).toEqual([0, undefined])
     dispatcher.stop(new PoolStoppedError('fake'))
     for (const connection of [...this.connections]) this.die(connection)
     const { timeouts } = clock as unknown as { readonly timeouts: ReadonlyMap<number, unknown> }
@@ -274,7 +275,7 @@ export class FakePoolWorld {
     })
     const { returned } = dispatcher
     dispatcher.returned = (worker, calls) => {
-      if (!worker.leased) {
+      if (worker.holder === undefined) {
         for (const { sequence, priority } of calls) {
           this.#waiting.set(sequence, priority)
         }

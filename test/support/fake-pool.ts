@@ -1,8 +1,9 @@
 import { EventEmitter } from 'eventemitter3'
 import { SimulatedClock } from 'xstate'
-import type { CallRequest, RetryPolicy } from '../../src/actors/call.ts'
+import type { CallRequest, CallTarget, CallTerms, RetryPolicy } from '../../src/actors/call.ts'
 import { type BreakerOptions, resolveBreaker } from '../../src/actors/pool/breaker.ts'
 import { BreakerDispatcher } from '../../src/actors/pool/breaker-dispatcher.ts'
+import { callDefaults } from '../../src/actors/pool/call-options.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/actors/pool/dispatcher.ts'
 import { CallObserver } from '../../src/actors/pool/observer.ts'
 import { WorkerLink } from '../../src/actors/worker/link.ts'
@@ -35,6 +36,7 @@ export class FakePool {
       maxQueue: 1_000,
       strategy: 'lifo' as const,
       overload: 'reject' as const,
+      queue: 'priority' as const,
       observer: new CallObserver(this.events, 'fake', () => this.clock.now()),
       wantsWorker: () => undefined,
       workerReady: () => undefined,
@@ -85,23 +87,25 @@ export class FakePool {
   }
 }
 
-export type RequestOptions = Partial<Omit<CallRequest, 'retry'>> & {
+export type RequestOptions = Partial<CallTarget & Omit<CallTerms, 'retry'>> & {
   readonly retry?: Partial<RetryPolicy> | undefined
 }
 
 /** A call that would return `value`, without limits unless the options say otherwise. */
-export function request(value: unknown, { retry, ...options }: RequestOptions = {}): CallRequest {
+export function request(
+  value: unknown,
+  { module = 'test', fn = 'echo', retry, ...options }: RequestOptions = {},
+): CallRequest {
   return {
-    module: 'test',
-    fn: 'echo',
+    module,
+    fn,
     args: [value],
     kwargs: undefined,
-    priority: 0,
-    timeout: Number.POSITIVE_INFINITY,
-    queueTimeout: Number.POSITIVE_INFINITY,
-    signal: undefined,
-    ...options,
-    retry: retry && { attempts: 3, delay: 0, factor: 2, maxDelay: Infinity, jitter: 0, on: [], ...retry },
+    terms: {
+      ...callDefaults({ timeout: Number.POSITIVE_INFINITY, queueTimeout: Number.POSITIVE_INFINITY }).terms,
+      ...options,
+      retry: retry && { attempts: 3, delay: 0, factor: 2, maxDelay: Infinity, jitter: 0, on: [], ...retry },
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { BreakerOpenError, PythonError, TimeoutError, WorkerExitedError } from '../../core/errors.ts'
 import type { BreakerEvent, TreeEmitter } from '../../core/events.ts'
 import { type CheckTable, checks, resolveOptions } from '../../core/options.ts'
-import { type CallRequest, callName } from '../call.ts'
+import { type CallTarget, callName } from '../call.ts'
 import { Circuit, type CircuitLimits, type CircuitState } from './circuit.ts'
 
 /** When a pool refuses calls because the last ones failed. */
@@ -69,7 +69,7 @@ export class Breaker {
   readonly #options: CircuitLimits & Pick<Required<BreakerOptions>, 'scope' | 'ignore'>
   readonly #context: BreakerContext
   /** Those that have failed since they last succeeded, by what they are of. All others are closed. */
-  readonly #circuits = new Map<string, Circuit<CallRequest>>()
+  readonly #circuits = new Map<string, Circuit<CallTarget>>()
 
   constructor(options: Required<BreakerOptions>, context: BreakerContext) {
     this.#options = options
@@ -92,7 +92,7 @@ export class Breaker {
   }
 
   /** The error of a call that is refused. One that is not may be a trial: see {@link tries}. */
-  refuse(request: CallRequest): BreakerOpenError | undefined {
+  refuse(request: CallTarget): BreakerOpenError | undefined {
     const circuit = this.#find(request)
     if (circuit === undefined || circuit.state === 'closed') return undefined
     const now = this.#context.now()
@@ -105,11 +105,11 @@ export class Breaker {
   }
 
   /** Whether this is a trial call that has not ended. */
-  tries(request: CallRequest): boolean {
+  tries(request: CallTarget): boolean {
     return this.#find(request)?.tries(request) === true
   }
 
-  succeeded(request: CallRequest): void {
+  succeeded(request: CallTarget): void {
     const circuit = this.#find(request)
     if (circuit === undefined) return
     const before = circuit.state
@@ -120,9 +120,9 @@ export class Breaker {
   }
 
   /** A run of a call has failed. */
-  failed(request: CallRequest, error: unknown): void {
+  failed(request: CallTarget, error: unknown): void {
     if (!this.#isFailure(error)) return
-    const circuit = this.#find(request) ?? new Circuit<CallRequest>(this.#options)
+    const circuit = this.#find(request) ?? new Circuit<CallTarget>(this.#options)
     const before = circuit.state
     circuit.failed(request, error, this.#context.now())
     // The latest at the end: the first ones are forgotten first.
@@ -134,7 +134,7 @@ export class Breaker {
   }
 
   /** A trial call has ended, perhaps in a way that says nothing. */
-  left(request: CallRequest): void {
+  left(request: CallTarget): void {
     this.#find(request)?.left(request)
   }
 
@@ -143,16 +143,16 @@ export class Breaker {
     return error instanceof WorkerExitedError || (error instanceof TimeoutError && error.phase === 'run')
   }
 
-  #find(request: CallRequest): Circuit<CallRequest> | undefined {
+  #find(request: CallTarget): Circuit<CallTarget> | undefined {
     return this.#circuits.size === 0 ? undefined : this.#circuits.get(this.#key(request))
   }
 
-  #key(request: CallRequest): string {
+  #key(request: CallTarget): string {
     return this.#of(request) ?? ''
   }
 
   /** The function that has a breaker of its own; undefined when it is the pool's. */
-  #of(request: CallRequest): string | undefined {
+  #of(request: CallTarget): string | undefined {
     return this.#options.scope === 'function' ? callName(request) : undefined
   }
 
@@ -168,7 +168,7 @@ export class Breaker {
     }
   }
 
-  #tell(event: BreakerEventName, request: CallRequest, error?: unknown): void {
+  #tell(event: BreakerEventName, request: CallTarget, error?: unknown): void {
     const { events, pool } = this.#context
     if (events.listenerCount(event) === 0) return
     const told: BreakerEvent = { pool, function: this.#of(request), time: Date.now() }

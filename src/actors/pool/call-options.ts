@@ -1,13 +1,13 @@
 import { type CheckTable, checkOptions, checks } from '../../core/options.ts'
-import type { CallRequest } from '../call.ts'
+import type { Affinity, CallRequest, CallTerms } from '../call.ts'
 import { type RetryOptions, resolveRetry } from './retry-policy.ts'
 
-/** What a call that does not say gets from its pool. */
+/** What a call that does not say gets from its pool; made by {@link callDefaults}. */
 export interface CallDefaults {
-  readonly timeout: number
-  readonly queueTimeout: number
+  /** Of calls that say nothing at all. */
+  readonly terms: CallTerms
   /** When idempotent calls are run again; false: never. Default: as `RetryOptions` says. */
-  readonly retry?: RetryOptions | false | undefined
+  readonly retry: RetryOptions | false | undefined
 }
 
 /** What a single call may say; what it leaves out is the pool's. */
@@ -22,6 +22,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Higher goes first. Default 0. */
   readonly priority?: number
+  /** Calls of one session run one after the other, in the order in which they were made, on one worker where they can. Default none. */
+  readonly session?: string
+  /**
+   * What the worker that served the session before means to this call: `hint` takes it when it is free, otherwise whoever is free first;
+   * `strict_queue` waits for it; `strict_fail_fast` takes it when it is free and otherwise ends the call with `WorkerBusyError`. When that worker is gone, any
+   * other takes its place. Default `hint`; only with `session`.
+   */
+  readonly affinity?: Affinity
   /**
    * Running it twice does the same as running it once, so it is run again when its process dies while it runs it, and after the exceptions
    * that `retry.on` names. Default false: a call runs at most once. Calls of a lease are not run again.
@@ -40,6 +48,8 @@ export const callOptionsTable: CheckTable<CallOptions> = {
   queueTimeout: checks.milliseconds,
   signal: checks.signal,
   priority: checks.priority,
+  session: checks.string,
+  affinity: checks.oneOf('hint', 'strict_queue', 'strict_fail_fast'),
   idempotent: checks.boolean,
   retry: checks.object,
 }
@@ -61,31 +71,32 @@ export function resolveCall(
   ) {
     checkTarget(module, fn, args)
   }
-  if (options === undefined) {
-    return {
-      module,
-      fn,
-      args,
-      kwargs: undefined,
-      priority: 0,
-      timeout: defaults.timeout,
-      queueTimeout: defaults.queueTimeout,
-      signal: undefined,
-      retry: undefined,
-    }
-  }
+  if (options === undefined) return { module, fn, args, kwargs: undefined, terms: defaults.terms }
   checkOptions(options, callOptionsTable)
+  const { kwargs, priority = 0, signal, session, affinity = 'hint' } = options
+  const { timeout = defaults.terms.timeout, queueTimeout = defaults.terms.queueTimeout } = options
+  const retry = resolveRetry(defaults.retry, options.idempotent, options.retry)
   return {
     module,
     fn,
     args,
-    kwargs: options.kwargs,
-    priority: options.priority ?? 0,
-    timeout: options.timeout ?? defaults.timeout,
-    queueTimeout: options.queueTimeout ?? defaults.queueTimeout,
-    signal: options.signal,
-    retry: resolveRetry(defaults.retry, options.idempotent, options.retry),
+    kwargs,
+    terms: { priority, timeout, queueTimeout, signal, retry, session, affinity },
   }
+}
+
+/** What a pool gives to its calls that do not say. */
+export function callDefaults({
+  timeout,
+  queueTimeout,
+  retry,
+}: {
+  readonly timeout: number
+  readonly queueTimeout: number
+  readonly retry?: RetryOptions | false
+}): CallDefaults {
+  const none = { signal: undefined, retry: undefined, session: undefined }
+  return { terms: { priority: 0, timeout, queueTimeout, affinity: 'hint', ...none }, retry }
 }
 
 function checkTarget(module: unknown, fn: unknown, args: unknown): void {

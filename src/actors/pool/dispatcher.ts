@@ -1,28 +1,30 @@
 import type { Clock } from '../../core/clock.ts'
-import {
-  AbortError,
-  type PoolSaturatedError,
-  type PoolStoppedError,
-  type ProcessExit,
-} from '../../core/errors.ts'
+import { AbortError, type PoolStoppedError, type ProcessExit } from '../../core/errors.ts'
 import { Call, type CallRequest } from '../call.ts'
-import { WaitQueue } from '../queue.ts'
+import type { QueueChoice } from '../queue/disciplines.ts'
+import type { WaitQueue } from '../queue/wait-queue.ts'
 import type { WorkerCalls, WorkerHost } from '../worker/calls.ts'
-import { Draining, Emptiness } from './draining.ts'
+import { Admission } from './admission.ts'
+import { type CheckoutPool, checkOut } from './checkouts.ts'
 import { IdleWorkers, type WorkerChoice } from './idle-workers.ts'
-import { Checkout, type CheckoutRequest, type CheckoutTicket, type WorkerLease } from './lease.ts'
+import type { Checkout, CheckoutRequest, CheckoutTicket, WorkerLease } from './lease.ts'
 import { type LeasePool, Leases } from './leases.ts'
 import { CallLimits } from './limits.ts'
 import type { CallObserver } from './observer.ts'
 import { Overload, type OverloadOptions } from './overload.ts'
 import { WorkerPicker } from './picker.ts'
+import { Placing } from './placing.ts'
 import { Retries } from './retries.ts'
+import type { Sessions } from './sessions.ts'
 import { StallWatch } from './stall-watch.ts'
 import { PoolCounters } from './statistics.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 export interface DispatcherOptions extends OverloadOptions {
   readonly clock: Clock
   readonly strategy: WorkerChoice
+  /** Who of those that wait is next. */
+  readonly queue: QueueChoice
   /** Told of each call, when somebody listens. */
   readonly observer: CallObserver
   /** A call waits and no worker is free: another one may be started. */
@@ -36,15 +38,12 @@ export interface DispatcherOptions extends OverloadOptions {
   readonly workerWorn: (worker: WorkerCalls) => void
 }
 
-/** Where calls wait: for any worker of the pool, or for the one of their lease. */
-type CallQueue = WaitQueue<Call | Checkout> | WaitQueue<Call>
-
 /**
  * The per-call half of a pool: who is free, who waits, who holds what. Plain functions; the pool's statechart decides
  * whether it is open, and is not told of calls.
  */
 export class Dispatcher implements WorkerHost, LeasePool {
-  readonly queue = new WaitQueue<Call | Checkout>()
+  readonly #room: WaitingRoom
   readonly counters = new PoolCounters()
   /** Ready workers. */
   readonly workers = new Set<WorkerCalls>()
@@ -55,22 +54,18 @@ export class Dispatcher implements WorkerHost, LeasePool {
   readonly #idle: IdleWorkers
   readonly #picker: WorkerPicker
   readonly #stalls: StallWatch
-  readonly #overload: Overload
+  readonly #placing: Placing
   #sequence = 0
-  /** Why calls are refused, when they are. */
-  #refusal: PoolStoppedError | undefined
-  #suspended = false
+  readonly #admission: Admission
+  readonly #checkouts: CheckoutPool
   readonly #startedAt: number
   #now = 0
   /** Workers that are let go once they hold nothing. */
   readonly retiring = new Set<WorkerCalls>()
-  /** Nothing waits, nothing runs and nobody holds a worker. */
-  readonly #empty = new Emptiness(
-    () => this.queue.length + this.#retries.size + this.running + this.leases.size === 0,
-  )
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#room = new WaitingRoom(options.queue, options.observer)
     this.#startedAt = options.clock.now()
     this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
       this.giveUp(call, ifWaiting, ifRunning),
@@ -83,15 +78,51 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#idle = new IdleWorkers(options.strategy)
     this.#picker = new WorkerPicker(this.workers, this.#idle)
     this.#stalls = new StallWatch(options.clock, this.workers)
-    this.#overload = new Overload(options, this.counters)
+    this.#admission = new Admission(
+      options.name,
+      () => this.queued + this.#retries.size + this.running + this.leases.size === 0,
+    )
+    this.#placing = new Placing({
+      name: options.name,
+      maxQueue: options.maxQueue,
+      workers: this.workers,
+      room: this.#room,
+      picker: this.#picker,
+      admission: this.#admission,
+      overload: new Overload(options, this.counters),
+      ahead: () => this.#ahead,
+      send: (worker, call) => this.send(worker, call),
+      refuse: this.refuse,
+      wantsWorker: options.wantsWorker,
+    })
+    this.#checkouts = {
+      clock: options.clock,
+      admission: this.#admission,
+      room: this.#room,
+      leases: this.leases,
+      counters: this.counters,
+      nextSequence: () => ++this.#sequence,
+      takeIdle: () => this.#idle.take(),
+      makeRoom: (priority) => this.#placing.makeRoom(priority),
+      wantsWorker: options.wantsWorker,
+      left: () => {
+        this.#serve()
+        this.#admission.left()
+      },
+    }
   }
 
   get name(): string {
     return this.#options.name
   }
 
-  get #stopped(): boolean {
-    return this.#refusal !== undefined && !(this.#refusal instanceof Draining)
+  get sessions(): Sessions {
+    return this.#placing.sessions
+  }
+
+  /** Who waits for any worker. */
+  get queue(): WaitQueue<Call | Checkout> {
+    return this.#room.queue
   }
 
   /** Milliseconds since the pool started. */
@@ -99,9 +130,14 @@ export class Dispatcher implements WorkerHost, LeasePool {
     return this.#options.clock.now() - this.#startedAt
   }
 
-  /** Calls that have not started as far as is known: queued, or sent ahead. */
-  get waiting(): number {
-    let count = this.queue.length
+  /** Calls and checkouts that wait for a worker of the pool, whichever, or for others of their session. */
+  get queued(): number {
+    return this.#placing.queued
+  }
+
+  /** Those of {@link running} that have not started as far as is known. */
+  get #ahead(): number {
+    let count = 0
     for (const worker of this.workers) count += worker.ahead
     return count
   }
@@ -118,51 +154,29 @@ export class Dispatcher implements WorkerHost, LeasePool {
    *
    * @param timeout milliseconds to wait; the error is a `TimeoutError` of phase `queue`
    */
-  checkout({ block, timeout, priority }: CheckoutRequest): CheckoutTicket {
-    const refusal = this.#refusal
-    if (refusal !== undefined) return { lease: Promise.reject(refusal), cancel: ignore }
-    const worker = this.queue.length === 0 && !this.#suspended ? this.#idle.take() : undefined
-    if (worker !== undefined) return { lease: Promise.resolve(this.leases.lend(worker)), cancel: ignore }
-    if (!block) return { lease: Promise.resolve('full'), cancel: ignore }
-    const full = this.#makeRoom(this.queue, priority)
-    if (full !== undefined) return { lease: Promise.reject(full), cancel: ignore }
-    const checkout = new Checkout(priority, ++this.#sequence, {
-      clock: this.#options.clock,
-      timeout,
-      lend: (to) => this.leases.lend(to),
-      leave: (error) => {
-        this.counters.ended(error)
-        this.queue.remove(checkout)
-        this.#serve()
-        this.#empty.check()
-      },
-    })
-    this.queue.push(checkout)
-    this.#options.wantsWorker()
-    return checkout
+  checkout(request: CheckoutRequest): CheckoutTicket {
+    return checkOut(this.#checkouts, request)
   }
 
   /** Calls wait from now on, until {@link resume}; what has started goes on. */
   suspend(): void {
-    this.#suspended = true
+    this.#admission.suspended = true
     for (const worker of this.workers) if (!this.leases.has(worker)) worker.recall()
   }
 
   resume(): void {
-    this.#suspended = false
-    if (this.#refusal instanceof Draining) this.#refusal = undefined
+    this.#admission.resume()
     for (const worker of this.workers) this.freed(worker)
   }
 
   /** Refuses calls from now on, until {@link resume}; resolves when those that were accepted are answered, and all leases over. */
-  async drain(): Promise<void> {
-    this.#refusal ??= new Draining(this.name)
-    if (!this.#stopped) await this.#empty.wait()
+  drain(): Promise<void> {
+    return this.#admission.drain()
   }
 
   /** The worker gets nothing new; `workerDrained` follows when it holds nothing. */
   retire(worker: WorkerCalls): void {
-    worker.reserved = true
+    worker.leaving = true
     this.retiring.add(worker)
     this.#idle.remove(worker)
     worker.recall()
@@ -171,8 +185,8 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   /** All calls end with this error, and all that come later. */
   stop(error: PoolStoppedError): void {
-    if (this.#stopped) return
-    this.#refusal = error
+    if (this.#admission.stopped) return
+    this.#admission.refusal = error
     this.#rejectQueue(error)
     this.leases.stop(error)
     for (const call of this.#retries.calls()) this.#reject(call, error)
@@ -180,12 +194,12 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#limits.close()
     this.#stalls.close()
     // Python may still run some, but every call has been answered.
-    this.#empty.tell()
+    this.#admission.emptied()
   }
 
   /** All calls that wait end with this error; the pool goes on. */
   rejectWaiting(error: Error): void {
-    this.counters.failed += this.queue.length
+    this.counters.failed += this.queued
     this.#rejectQueue(error)
   }
 
@@ -201,20 +215,26 @@ export class Dispatcher implements WorkerHost, LeasePool {
     if (lease !== undefined) {
       this.leases.serve(lease)
     } else if (this.retiring.has(worker)) {
+      // What wants this very worker is the last that it gets.
+      while (worker.ownRoom > 0) {
+        const last = this.#room.nextInLine(worker)
+        if (last === undefined) break
+        this.send(worker, last)
+      }
       if (worker.load === 0) this.#letGo(worker)
-    } else if (!worker.reserved) {
-      while (this.queue.length > 0 && worker.room > 0 && this.#serveNext(worker));
+    } else if (!worker.leaving) {
+      while (worker.room > 0 && this.#serveNext(worker));
       this.#idle.add(worker)
       if (worker.answered >= this.#options.maxCalls) this.#options.workerWorn(worker)
     }
-    this.#empty.check()
+    this.#admission.left()
   }
 
   answered(call: Call, value: unknown, micros: number): void {
     // One look at the clock for all answers of one read.
     if (this.#now === 0) this.#now = this.#options.clock.now()
     this.counters.answered(this.#now - call.queuedAt, micros)
-    this.#forget(call)
+    this.forget(call)
     this.#options.observer.settled(call, undefined, micros)
     call.resolve(value)
   }
@@ -234,33 +254,42 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#reject(call, error)
   }
 
+  left(call: Call): void {
+    this.sessions.left(call.session!, call)
+  }
+
   returned(worker: WorkerCalls, calls: readonly Call[]): void {
-    const queue = this.leases.of(worker)?.queue ?? this.queue
+    const own = this.leases.of(worker)?.queue
     for (const call of calls) {
       call.state = 'waiting'
-      call.queue = queue
-      queue.restore(call)
+      if (own !== undefined) this.#room.enterQueue(own, call, 'back')
+      else if (call.session !== undefined) this.sessions.back(call.session, call)
+      else this.#room.enter(call, 'back')
     }
+    for (const { session } of calls) if (session !== undefined) this.sessions.advance(session, 'back')
     this.#serve()
     // When they came they did not wait, so that nobody has asked for more workers.
-    if (queue === this.queue) for (const call of calls) if (call.place) this.#options.wantsWorker()
+    for (const call of calls)
+      if (call.state === 'waiting' && call.queue === this.queue) this.#options.wantsWorker()
   }
 
   gone(worker: WorkerCalls, exit: ProcessExit): void {
     this.#idle.remove(worker)
     const retiring = this.retiring.has(worker)
-    const wanted = !retiring && (!worker.reserved || this.leases.has(worker))
+    const wanted = !retiring && !worker.leaving
     this.leases.broken(worker, exit)
     if (!this.workers.delete(worker)) return
-    if (!this.#stopped && wanted) this.counters.restarts++
+    this.sessions.gone(worker)
+    for (const call of this.#room.leaveLine(worker)) this.#placing.place(call, 'back')
+    if (!this.#admission.stopped && wanted) this.counters.restarts++
     this.#options.workerGone(worker)
     if (retiring) this.#letGo(worker)
-    this.#empty.check()
+    this.#admission.left()
   }
 
   #letGo(worker: WorkerCalls): void {
     this.retiring.delete(worker)
-    worker.reserved = true
+    worker.leaving = true
     worker.dismissed = true
     this.#options.workerDrained(worker)
   }
@@ -272,11 +301,11 @@ export class Dispatcher implements WorkerHost, LeasePool {
    */
   submit(request: CallRequest, lease?: WorkerLease): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#refusal !== undefined && (lease === undefined || this.#stopped)) {
-        reject(this.#refusal)
+      if (this.#admission.refusal !== undefined && (lease === undefined || this.#admission.stopped)) {
+        reject(this.#admission.refusal)
         return
       }
-      const { signal } = request
+      const { signal } = request.terms
       const now = this.#options.clock.now()
       const call = new Call(request, ++this.#sequence, now, resolve, reject)
       if (signal?.aborted) {
@@ -284,49 +313,14 @@ export class Dispatcher implements WorkerHost, LeasePool {
         call.reject(new AbortError(signal.reason, call.name))
         return
       }
-      if (lease === undefined ? this.#place(call) : this.#placeInLease(call, lease))
-        this.#limits.set(call, now)
+      const accepted = lease === undefined ? this.admit(call) : this.#placing.placeInLease(call, lease)
+      if (accepted) this.#limits.set(call, now)
     })
   }
 
-  /** Sends the call, or lets it wait, or refuses it; false when it has settled already. */
-  #place(call: Call): boolean {
-    const { priority } = call.request
-    this.#picker.note(priority)
-    const worker = this.queue.length === 0 && !this.#suspended ? this.#picker.pick(priority) : undefined
-    if (worker?.startsAtOnce) return this.send(worker, call)
-    if (!this.#mayWait(call, this.queue)) return false
-    if (worker !== undefined) return this.send(worker, call)
-    this.#wait(call, this.queue)
-    this.#options.wantsWorker()
-    return true
-  }
-
-  #placeInLease(call: Call, lease: WorkerLease): boolean {
-    if (lease.queue.length === 0 && lease.worker.ownRoom > 0) return this.send(lease.worker, call)
-    if (!this.#mayWait(call, lease.queue)) return false
-    this.#wait(call, lease.queue)
-    return true
-  }
-
-  /** Whether one more call may wait; when not, it has been refused. */
-  #mayWait(call: Call, queue: CallQueue): boolean {
-    const full = this.#makeRoom(queue, call.request.priority)
-    if (full !== undefined) this.#reject(call, full)
-    return full === undefined
-  }
-
-  /** Gives the error of one that may not wait. */
-  #makeRoom(queue: CallQueue, priority: number): PoolSaturatedError | undefined {
-    if (this.#options.maxQueue === Number.POSITIVE_INFINITY) return undefined
-    const waiting = queue === this.queue ? this.waiting : queue.length
-    return this.#overload.makeRoom<Call | Checkout>(queue as WaitQueue<Call>, waiting, priority, this.#refuse)
-  }
-
-  #wait(call: Call, queue: CallQueue): void {
-    call.queue = queue as WaitQueue<Call>
-    queue.push(call)
-    this.#options.observer.queued(call)
+  /** Sends a call that has just come, or lets it wait; false when it has been refused. */
+  protected admit(call: Call): boolean {
+    return this.#placing.admit(call)
   }
 
   send(worker: WorkerCalls, call: Call): boolean {
@@ -338,6 +332,8 @@ export class Dispatcher implements WorkerHost, LeasePool {
       this.#idle.add(worker)
       return false
     }
+    call.queue = undefined
+    if (call.session !== undefined && worker.holder === undefined) this.sessions.sent(call.session, worker)
     if (this.#options.observer.active) this.#options.observer.started(call)
     if (worker.ahead > 0) this.#stalls.start()
     return true
@@ -345,21 +341,19 @@ export class Dispatcher implements WorkerHost, LeasePool {
 
   /** Serves the queue with whoever has room. */
   #serve(): void {
-    while (this.queue.length > 0 && !this.#suspended) {
+    while (this.queue.length > 0 && !this.#admission.suspended) {
       const worker = this.#picker.pick(Number.NEGATIVE_INFINITY)
       if (worker === undefined || !this.#serveNext(worker)) return
     }
   }
 
-  /** Gives the worker what is next in the queue; false when that is to wait for it to be idle. */
+  /** Gives the worker what is next; false when there is nothing, or it is to wait for the worker to be idle. */
   #serveNext(worker: WorkerCalls): boolean {
-    if (this.#suspended) return false
-    const next = this.queue.peek()
-    if (next instanceof Checkout && worker.load > 0) return false
-    this.queue.shift()
+    if (this.#admission.suspended) return false
+    const next = this.#room.next(worker)
     if (next instanceof Call) this.send(worker, next)
     else next?.grant(worker)
-    return true
+    return next !== undefined
   }
 
   giveUp(call: Call, ifWaiting: Error, ifRunning: Error | undefined): void {
@@ -369,28 +363,27 @@ export class Dispatcher implements WorkerHost, LeasePool {
   }
 
   #rejectQueue(error: Error): void {
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      this.#refuse(next, error)
-    }
+    // Those of sessions first: they would move up.
+    for (const call of this.sessions.takeWaiting()) this.refuse(call, error)
+    for (const waiter of this.#room.leave()) this.refuse(waiter, error)
   }
 
-  readonly #refuse = (waiter: Call | Checkout, error: Error): void => {
+  protected readonly refuse = (waiter: Call | Checkout, error: Error): void => {
     if (waiter instanceof Call) this.#reject(waiter, error)
     else waiter.refuse(error)
   }
 
   #reject(call: Call, error: unknown, micros = 0): void {
     if (call.state === 'settled') return
-    this.#forget(call)
+    this.forget(call)
     this.#options.observer.settled(call, error, micros)
     call.reject(error)
   }
 
-  #forget(call: Call): void {
+  protected forget(call: Call): void {
     this.#limits.clear(call)
     call.queue?.remove(call)
-    this.#empty.check()
+    if (call.session !== undefined && call.worker === undefined) this.sessions.forgotten(call.session, call)
+    this.#admission.left()
   }
 }
-
-function ignore(): void {}

@@ -1,8 +1,8 @@
 import { type Clock, LONGEST_TIMER_MS } from '../../core/clock.ts'
 import { TimeoutError } from '../../core/errors.ts'
-import type { LinkedNode } from '../../core/linked-list.ts'
 import type { Call, CallRequest } from '../call.ts'
-import { type Queued, WaitQueue } from '../queue.ts'
+import { FirstCome } from '../queue/first-come.ts'
+import { Waiter } from '../queue/wait-queue.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
 
 /** What a lease asks of its pool. */
@@ -20,7 +20,7 @@ export class WorkerLease {
   /** Names the namespace of `eval` and `exec`; unique among the leases of a pool. */
   readonly id: number
   /** Its calls that wait for the worker. */
-  readonly queue = new WaitQueue<Call>()
+  readonly queue = new FirstCome<Call>()
   /** Resolves when the worker is the pool's again, or gone. */
   readonly ended: Promise<void>
   readonly #lender: Lender
@@ -39,11 +39,13 @@ export class WorkerLease {
 
   submit(request: CallRequest): Promise<unknown> {
     if (this.refusal !== undefined) return Promise.reject(this.refusal)
-    // Run again it would run elsewhere, and its holder counts on this very process.
-    return this.#lender.submitLeased(
-      this,
-      request.retry === undefined ? request : { ...request, retry: undefined },
-    )
+    const { terms } = request
+    // Run again it would run elsewhere, and its holder counts on this very process, whatever session it serves.
+    const own =
+      terms.retry === undefined && terms.session === undefined
+        ? request
+        : { ...request, terms: { ...terms, retry: undefined, session: undefined } }
+    return this.#lender.submitLeased(this, own)
   }
 
   release(): void {
@@ -72,20 +74,20 @@ interface CheckoutOptions {
 }
 
 /** Somebody waits for a whole worker. Ends once: granted, refused, or called off. */
-export class Checkout implements Queued, CheckoutTicket {
+export class Checkout extends Waiter implements CheckoutTicket {
   readonly priority: number
-  readonly sequence: number
+  readonly session = undefined
   readonly lease: Promise<WorkerLease>
-  place: LinkedNode<Queued> | undefined = undefined
   readonly #options: CheckoutOptions
   readonly #timer: unknown
+  #over = false
   #resolve!: (lease: WorkerLease) => void
   #reject!: (error: Error) => void
 
   constructor(priority: number, sequence: number, options: CheckoutOptions) {
+    super(sequence)
     const { clock, timeout } = options
     this.priority = priority
-    this.sequence = sequence
     this.#options = options
     this.lease = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -100,18 +102,20 @@ export class Checkout implements Queued, CheckoutTicket {
   }
 
   grant(worker: WorkerCalls): void {
+    this.#over = true
     this.#options.clock.clearTimeout(this.#timer)
     this.#resolve(this.#options.lend(worker))
   }
 
   /** For the queue alone, which has taken it out. */
   refuse(error: Error): void {
+    this.#over = true
     this.#options.clock.clearTimeout(this.#timer)
     this.#reject(error)
   }
 
   cancel(error: Error): void {
-    if (this.place === undefined) return
+    if (this.#over) return
     this.refuse(error)
     this.#options.leave(error)
   }

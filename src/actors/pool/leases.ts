@@ -45,8 +45,7 @@ export class Leases implements Lender {
 
   lend(worker: WorkerCalls): WorkerLease {
     const lease = new WorkerLease(worker, ++this.#last, this)
-    worker.reserved = true
-    worker.leased = true
+    worker.holder = lease
     this.#held.set(worker, lease)
     return lease
   }
@@ -57,8 +56,7 @@ export class Leases implements Lender {
     while (queue.length > 0 && worker.ownRoom > 0) this.#pool.send(worker, queue.shift()!)
     if (lease.refusal === undefined || queue.length > 0 || worker.load > 0) return
     this.#held.delete(worker)
-    worker.reserved = false
-    worker.leased = false
+    worker.holder = undefined
     lease.close(lease.refusal)
     this.#pool.freed(worker)
   }

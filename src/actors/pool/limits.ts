@@ -37,16 +37,17 @@ export class CallLimits {
 
   /** @param now the clock's time */
   set(call: Call, now: number): void {
-    const { signal, timeout, queueTimeout } = call.request
+    const { signal, timeout, queueTimeout } = call.terms
     if (timeout !== Infinity) call.deadline = this.#deadlines.set(call, timeout, now)
-    if (queueTimeout < timeout) call.queueDeadline = this.#queueDeadlines.set(call, queueTimeout, now)
+    if (queueTimeout < timeout) call.trouble.queueDeadline = this.#queueDeadlines.set(call, queueTimeout, now)
     if (signal !== undefined) this.#signals.add(signal, call)
   }
 
   clear(call: Call): void {
     if (call.deadline !== undefined) this.#deadlines.clear(call.deadline)
-    if (call.queueDeadline !== undefined) this.#queueDeadlines.clear(call.queueDeadline)
-    const { signal } = call.request
+    const { queueDeadline } = call
+    if (queueDeadline !== undefined) this.#queueDeadlines.clear(queueDeadline)
+    const { signal } = call.terms
     if (signal !== undefined) this.#signals.remove(signal, call)
   }
 

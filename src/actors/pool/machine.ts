@@ -14,15 +14,15 @@ export interface PoolInput {
   readonly name: string
   readonly dispatcher: Dispatcher
   readonly starter: Starter
-  readonly options: CallDefaults &
-    PoolSize & {
-      /** Whether workers are started only when calls wait. */
-      readonly lazy: boolean
-      /** Milliseconds that a worker beyond the size may be idle. */
-      readonly overflowTtl: number
-      /** Calls that one worker may run at a time. */
-      readonly concurrency: number
-    }
+  readonly options: PoolSize & {
+    /** Whether workers are started only when calls wait. */
+    readonly lazy: boolean
+    /** Milliseconds that a worker beyond the size may be idle. */
+    readonly overflowTtl: number
+    /** Calls that one worker may run at a time. */
+    readonly concurrency: number
+  }
+  readonly callDefaults: CallDefaults
   /** The workers of these slots as they are now. */
   readonly workers: (slots: ReadonlySet<number>) => readonly WorkerStatistics[]
   /** Told of a cast that failed: nobody else hears of it. */
@@ -209,8 +209,8 @@ const machine = setup({
 export const poolMachine = withFastPath(machine, {
   state: (snapshot, stored) => {
     if (typeof stored !== 'object' || !('ready' in stored)) return stored
-    const { queue, running } = snapshot.context.dispatcher
-    return { ready: queue.length > 0 ? 'saturated' : running > 0 ? 'busy' : 'idle' }
+    const { queued, running } = snapshot.context.dispatcher
+    return { ready: queued > 0 ? 'saturated' : running > 0 ? 'busy' : 'idle' }
   },
   messages: {
     'pool.cast': ({ context }, event) => cast(context, event as PoolCast),
@@ -227,13 +227,13 @@ export type PoolActor = ActorRefFrom<typeof poolMachine>
 /** Counters and what is going on right now. */
 export function poolStatistics(context: PoolContext): PoolStatistics {
   const { dispatcher, size } = context
-  const { queue, counters, leases, running } = dispatcher
+  const { counters, leases, running } = dispatcher
   const places = size * context.options.concurrency
   return {
     size,
     ...countWorkers(context),
     overflow: overflowOf(context),
-    queued: queue.length + leases.waiting,
+    queued: dispatcher.queued + leases.waiting,
     running,
     completed: counters.completed,
     failed: counters.failed,
@@ -260,7 +260,7 @@ function countWorkers({
   for (const worker of dispatcher.workers) {
     // Its process is still on its way out; its slot may be another's already.
     if (worker.dismissed) continue
-    if (worker.leased) leased++
+    if (worker.holder !== undefined) leased++
     else if (worker.load > 0) busy++
     else idle++
   }
@@ -327,7 +327,7 @@ function cast(context: PoolContext, message: PoolCast): void {
   const { module, fn, args = [], options } = message
   let request: ReturnType<typeof resolveCall>
   try {
-    request = resolveCall(context.options, module, fn, args, options)
+    request = resolveCall(context.callDefaults, module, fn, args, options)
   } catch (error) {
     if (!(error instanceof OptionError)) throw error
     context.castFailed(message, error)
@@ -347,10 +347,10 @@ function call(context: PoolContext, message: PoolCall): void {
   const asker = new AbortController()
   question.whenAbandoned((error) => asker.abort(error))
   try {
-    const request = resolveCall(context.options, module, fn, args, options)
-    const signal =
-      request.signal === undefined ? asker.signal : AbortSignal.any([request.signal, asker.signal])
-    reply(message, context.dispatcher.submit({ ...request, signal }))
+    const request = resolveCall(context.callDefaults, module, fn, args, options)
+    const { terms } = request
+    const signal = terms.signal === undefined ? asker.signal : AbortSignal.any([terms.signal, asker.signal])
+    reply(message, context.dispatcher.submit({ ...request, terms: { ...terms, signal } }))
   } catch (error) {
     replyError(message, error)
   }

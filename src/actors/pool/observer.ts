@@ -51,7 +51,7 @@ export class CallObserver {
   }
 
   #event(call: Call): CallEvent {
-    const { module, fn } = call.request
+    const { module, fn } = call
     return { pool: this.#pool, module, fn, call: call.sequence, worker: call.worker?.name, time: Date.now() }
   }
 }

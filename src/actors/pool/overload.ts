@@ -1,5 +1,5 @@
 import { PoolSaturatedError } from '../../core/errors.ts'
-import type { Queued, WaitQueue } from '../queue.ts'
+import type { Queued, WaitQueue } from '../queue/wait-queue.ts'
 import type { CallObserver } from './observer.ts'
 import type { PoolCounters } from './statistics.ts'
 
@@ -39,7 +39,7 @@ export class Overload {
     this.#counters.rejected++
     observer.saturated(waiting)
     const error = new PoolSaturatedError(name, waiting, maxQueue)
-    const oldest = overload === 'drop_oldest' ? queue.shiftLowest(priority) : undefined
+    const oldest = overload === 'drop_oldest' ? queue.drop(priority) : undefined
     if (oldest === undefined) return error
     drop(oldest, error)
     return undefined

@@ -20,11 +20,11 @@ export class Retries {
 
   /** Whether the call will be run again after this error. Its deadline and its signal go on meanwhile. */
   take(call: Call, error: unknown): boolean {
-    const { retry } = call.request
+    const { retry } = call.terms
     if (retry === undefined || call.state === 'settled' || !isRetried(retry, error)) return false
     // Its caller has given it up: it only was not known whether it had started.
     if (call.withdrawn !== undefined) return false
-    if (++call.lost >= retry.attempts) return false
+    if (++call.trouble.lost >= retry.attempts) return false
     const delay = retryDelay(retry, call.lost)
     this.#observer.retried(call, error, delay)
     call.state = 'waiting'

@@ -20,6 +20,8 @@ export interface WorkerHost {
   answered(call: Call, value: unknown, micros: number): void
   /** The call failed; it ran, or may have. */
   failed(call: Call, error: unknown, micros: number): void
+  /** It holds this call of a session no longer. What became of it was told before, unless it has not started: then that follows. */
+  left(call: Call): void
   /** Nobody wants these any more, and they have not started. */
   withdrawn(call: Call, error: Error): void
   /** These have not started and will not: to be sent to somebody else, in this order. */
@@ -47,13 +49,10 @@ export class WorkerCalls implements CallHolder, Interruptible {
   answered = 0
   /** Signs of life: reads that brought answers, to calls or to pings. */
   heard = 0
-  /**
-   * The pool's own marks: among the idle ones; not for the pool's queue, since a holder has it or it is about to go; a holder has it;
-   * the pool does not count it any more.
-   */
+  /** The pool's own marks: among the idle ones; who has it for himself; about to go; not counted any more. */
   parked = false
-  reserved = false
-  leased = false
+  holder: object | undefined = undefined
+  leaving = false
   dismissed = false
   readonly #options: WorkerCallsOptions
   /** Sent and not answered, in the order of sending: the first is running, or about to. */
@@ -98,6 +97,16 @@ export class WorkerCalls implements CallHolder, Interruptible {
     return [...this.#sent.values()]
   }
 
+  /** Not for the pool's queue: a holder has it, or it is about to go. */
+  get reserved(): boolean {
+    return this.holder !== undefined || this.leaving
+  }
+
+  /** Whether its calls run in the order in which they are sent. */
+  get oneAtATime(): boolean {
+    return this.#concurrency === 1
+  }
+
   /** How many more calls of the pool's queue it may be sent. */
   get room(): number {
     return this.reserved ? 0 : this.ownRoom
@@ -128,9 +137,9 @@ export class WorkerCalls implements CallHolder, Interruptible {
 
   /** Sends a call. Throws `SerializationError` when an argument has no form; the worker is as before then. */
   send(call: Call): void {
-    const { module, fn, args, kwargs } = call.request
+    const { module, fn, args, kwargs } = call
     this.connection.call(this.#lastId + 1, module, fn, args, kwargs)
-    if (this.#concurrency > 1) call.sentAt = this.#options.clock.now()
+    if (this.#concurrency > 1) call.trouble.sentAt = this.#options.clock.now()
     else if (this.#sent.size === 0) this.#lastProgress = this.#options.clock.now()
     call.state = 'sent'
     call.worker = this
@@ -169,7 +178,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
   /** Whether calls of less priority wait here although they have not started. */
   holdsLess(priority: number): boolean {
     if (this.ahead === 0) return false
-    for (const { request } of this.#sent.values()) if (request.priority < priority) return true
+    for (const call of this.#sent.values()) if (call.priority < priority) return true
     return false
   }
 
@@ -190,13 +199,17 @@ export class WorkerCalls implements CallHolder, Interruptible {
 
   /** What the connection's handlers of the same names are told. */
   result(id: number, value: unknown, micros: number): void {
-    const call = this.#settle(id, micros)
-    if (call !== undefined) this.#options.host.answered(call, value, micros)
+    const call = this.#take(id, micros)
+    if (call === undefined) return
+    if (call.state !== 'settled') this.#options.host.answered(call, value, micros)
+    if (call.session !== undefined) this.#options.host.left(call)
   }
 
   failed(id: number, error: unknown, micros: number): void {
-    const call = this.#settle(id, micros)
-    if (call !== undefined) this.#options.host.failed(call, error, micros)
+    const call = this.#take(id, micros)
+    if (call === undefined) return
+    if (call.state !== 'settled') this.#options.host.failed(call, error, micros)
+    if (call.session !== undefined) this.#options.host.left(call)
   }
 
   recalled(id: number): void {
@@ -209,11 +222,13 @@ export class WorkerCalls implements CallHolder, Interruptible {
   }
 
   cancelled(id: number): void {
-    const call = this.#settle(id, undefined)
-    if (call !== undefined) {
+    const call = this.#take(id, undefined)
+    if (call === undefined) return
+    if (call.state !== 'settled') {
       const reason = new Error('the Python function raised otpy.Cancelled, which nobody had asked for')
       this.#options.host.failed(call, new AbortError(reason, call.name), 0)
     }
+    if (call.session !== undefined) this.#options.host.left(call)
   }
 
   drained(): void {
@@ -233,8 +248,10 @@ export class WorkerCalls implements CallHolder, Interruptible {
     for (const call of this.#sent.values()) (call.wireId <= started ? lost : untouched).push(call)
     this.#sent.clear()
     const head = lost.length === 0 ? untouched[0] : undefined
-    if (head !== undefined && head.withdrawn === undefined && ++head.unread >= MAX_UNREAD) {
+    if (head !== undefined && head.withdrawn === undefined && ++head.trouble.unread >= MAX_UNREAD) {
       untouched.shift()
+      head.worker = undefined
+      if (head.session !== undefined) this.#options.host.left(head)
       const what = `${head.name}, whose arguments ${MAX_UNREAD} processes in a row did not live to read`
       this.#options.host.failed(head, new WorkerExitedError(exit, what, undefined, cause && { cause }), 0)
     }
@@ -248,6 +265,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
           0,
         )
       }
+      if (call.session !== undefined) this.#options.host.left(call)
     }
     this.#options.host.gone(this, exit)
   }
@@ -274,15 +292,15 @@ export class WorkerCalls implements CallHolder, Interruptible {
     if (head !== undefined) this.#interrupter.start(this.#sent.get(head)!)
   }
 
-  /** Takes an answered call out. Undefined when its caller has been answered before. */
-  #settle(id: number, micros: number | undefined): Call | undefined {
+  /** Takes an answered call out. Its caller may have been answered before. */
+  #take(id: number, micros: number | undefined): Call | undefined {
     const call = this.#sent.get(id)
     if (call === undefined) return undefined
     this.#sent.delete(id)
     this.answered++
     if (micros !== undefined) this.#ahead.note(micros)
     if (this.#interrupter.busy) this.#interrupter.stop(call)
-    return call.state === 'settled' ? undefined : call
+    return call
   }
 
   #recalled(): void {
@@ -307,8 +325,9 @@ export class WorkerCalls implements CallHolder, Interruptible {
     const { host } = this.#options
     const wanted: Call[] = []
     for (const call of calls) {
-      if (call.state === 'settled') continue
       call.worker = undefined
+      if (call.session !== undefined) host.left(call)
+      if (call.state === 'settled') continue
       if (call.withdrawn === undefined) wanted.push(call)
       else host.withdrawn(call, call.withdrawn.ifWaiting)
     }
@@ -324,7 +343,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
 
   /** About when the call was started, in milliseconds since the epoch. */
   #runsSince(call: Call): number {
-    const started = this.#concurrency > 1 ? call.sentAt : this.#lastProgress
+    const started = this.#concurrency > 1 ? (call.trouble.sentAt ?? 0) : this.#lastProgress
     return Math.round(Date.now() - (this.#options.clock.now() - started))
   }
 

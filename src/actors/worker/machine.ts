@@ -125,6 +125,6 @@ export const workerMachine = withFastPath(machine, {
 
 /** A leased worker is `leased` whether it runs a call or not. */
 function doing(calls: WorkerCalls | undefined): 'idle' | 'busy' | 'leased' {
-  if (calls?.leased) return 'leased'
+  if (calls?.holder !== undefined) return 'leased'
   return calls !== undefined && calls.load > 0 ? 'busy' : 'idle'
 }
