@@ -8,6 +8,7 @@ export {
   reply,
   replyError,
 } from './actors/ask.ts'
+export type { Affinity } from './actors/call.ts'
 export type { ShutdownEvent } from './actors/lifecycle.ts'
 export { type ExitEvent, link, unlink } from './actors/link.ts'
 export { type Down, monitor } from './actors/monitor.ts'
@@ -18,6 +19,8 @@ export type { HistogramSummary } from './actors/pool/histogram.ts'
 export type { WorkerChoice } from './actors/pool/idle-workers.ts'
 export type { RetryOptions } from './actors/pool/retry-policy.ts'
 export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.ts'
+export type { QueueChoice, QueueDiscipline } from './actors/queue/disciplines.ts'
+export type { Queued, WaitQueue } from './actors/queue/wait-queue.ts'
 export type { HealthCheck } from './actors/worker/health.ts'
 export { Lease } from './client/lease.ts'
 export { type CheckoutOptions, PoolRef } from './client/pool-ref.ts'
@@ -55,6 +58,7 @@ export {
   type SupervisorErrorCode,
   TimeoutError,
   type TimeoutPhase,
+  WorkerBusyError,
   WorkerExitedError,
 } from './core/errors.ts'
 export type {

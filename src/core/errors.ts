@@ -1,87 +1,20 @@
 import type { ExitReason } from './exit-reason.ts'
+import {
+  type ErrorCause,
+  OtpyError,
+  type RegistryErrorCode,
+  type SessionErrorCode,
+  type SupervisorErrorCode,
+} from './otpy-error.ts'
 
-/**
- * The error tree. One class for each thing that a caller can act on, each with a stable `code`.
- *
- *     OtpyError
- *     ├─ OptionError            invalid_option       an option is not what it must be
- *     ├─ PythonError            python_error         Python raised
- *     ├─ TimeoutError           timeout              a deadline passed
- *     ├─ AbortError             aborted              the caller's signal fired
- *     ├─ WorkerExitedError      worker_exited        the process ended while it ran the call
- *     ├─ PoolSaturatedError     pool_saturated       the queue is full
- *     ├─ BreakerOpenError       breaker_open         the calls before failed, and new ones are refused
- *     ├─ WorkerBusyError        worker_busy          the worker of the call's session is busy
- *     ├─ PoolStoppedError       pool_stopped         the pool is stopping, or gone
- *     ├─ SerializationError     not_serializable     a value has no form on the other side
- *     ├─ ProtocolError          protocol_error       the other side said something that is not understood
- *     ├─ StartError             start_failed         something could not start
- *     ├─ SupervisorError        (OTP's own words)    a supervisor refused a request
- *     ├─ SessionError           session_quota…       the state of a session could not be kept, or changed
- *     ├─ RegistryError          already_registered…  a registry refused a request
- *     └─ ExitError              noproc, exited       an actor that was asked is gone
- */
-
-/** Every code that an {@link OtpyError} can carry. */
-export type ErrorCode =
-  | 'python_error'
-  | 'timeout'
-  | 'aborted'
-  | 'worker_exited'
-  | 'pool_saturated'
-  | 'breaker_open'
-  | 'worker_busy'
-  | 'pool_stopped'
-  | 'not_serializable'
-  | 'protocol_error'
-  | 'start_failed'
-  | 'invalid_option'
-  | 'noproc'
-  | 'exited'
-  | RegistryErrorCode
-  | SessionErrorCode
-  | SupervisorErrorCode
-
-/**
- * Why a registry refused: the key is taken, the actor has no such entry, or what was asked for means something only
- * where keys are unique.
- */
-export type RegistryErrorCode = 'already_registered' | 'not_registered' | 'not_unique'
-
-/**
- * Why the state of a session was not kept or changed: more than `maxBytes` or `maxSessions` (`session_quota`); a key was locked for longer
- * than `lockTimeout`, by somebody else or by this update itself (`session_locked`); the session ended meanwhile (`session_ended`); the
- * store failed, or holds something else under this name (`session_store`).
- */
-export type SessionErrorCode = 'session_quota' | 'session_locked' | 'session_ended' | 'session_store'
-
-/** Why a supervisor refused; the words are OTP's. */
-export type SupervisorErrorCode =
-  | 'already_started'
-  | 'already_present'
-  | 'not_found'
-  | 'running'
-  | 'restarting'
-  | 'max_children'
-  | 'invalid_child_spec'
-  | 'shutdown'
-  | 'noproc'
-
-interface ErrorCause {
-  readonly cause?: unknown
-}
-
-/** The root of all errors that otpy raises on purpose. */
-export class OtpyError extends Error {
-  /** Stable across releases: compare this, never the message. */
-  readonly code: ErrorCode
-  override readonly name: string = 'OtpyError'
-
-  constructor(code: ErrorCode, message: string, options?: ErrorCause) {
-    super(message, options !== undefined && 'cause' in options ? { cause: options.cause } : undefined)
-    this.code = code
-  }
-}
+export {
+  type ErrorCode,
+  OtpyError,
+  type RegistryErrorCode,
+  type SessionErrorCode,
+  type SupervisorErrorCode,
+} from './otpy-error.ts'
+export { BreakerOpenError, PoolSaturatedError, PoolStoppedError, WorkerBusyError } from './refusals.ts'
 
 /** An option is not what it must be. The message says what was expected, of which option, and what came. */
 export class OptionError extends OtpyError {
@@ -205,76 +138,6 @@ export class WorkerExitedError extends OtpyError implements ProcessExit {
     this.signal = exit.signal
     this.stderrTail = exit.stderrTail
     this.startedAt = startedAt
-  }
-}
-
-/** The pool's queue is full, so the call was refused and never ran. */
-export class PoolSaturatedError extends OtpyError {
-  override readonly name = 'PoolSaturatedError'
-  readonly pool: string
-  /** Calls waiting when this one came. */
-  readonly queued: number
-  /** The pool's `maxQueue`. */
-  readonly maxQueue: number
-
-  constructor(pool: string, queued: number, maxQueue: number) {
-    super(
-      'pool_saturated',
-      `pool "${pool}" is saturated: ${queued} calls are waiting and maxQueue is ${maxQueue}`,
-    )
-    this.pool = pool
-    this.queued = queued
-    this.maxQueue = maxQueue
-  }
-}
-
-/** The pool's breaker is open, so the call was refused and never ran. `cause` is the failure that opened it. */
-export class BreakerOpenError extends OtpyError {
-  override readonly name = 'BreakerOpenError'
-  readonly pool: string
-  /** The function that is refused, as `module.fn`; undefined when all calls of the pool are. */
-  readonly function: string | undefined
-  /** Milliseconds until trial calls are let through; 0 while those that were are under way. */
-  readonly retryAfter: number
-
-  constructor(pool: string, fn: string | undefined, retryAfter: number, cause: unknown) {
-    const what = fn === undefined ? `pool "${pool}"` : `${fn} in pool "${pool}"`
-    const until =
-      retryAfter > 0 ? `for another ${Math.ceil(retryAfter)} ms` : 'until its trial calls are answered'
-    super('breaker_open', `the breaker of ${what} is open ${until}, because calls have failed`, { cause })
-    this.pool = pool
-    this.function = fn
-    this.retryAfter = retryAfter
-  }
-}
-
-/** The worker that served a session before is busy, and the session's call wants no other (`affinity: 'strict_fail_fast'`). */
-export class WorkerBusyError extends OtpyError {
-  override readonly name = 'WorkerBusyError'
-  readonly pool: string
-  /** The worker's name; undefined when the session's first call still waits for one. */
-  readonly worker: string | undefined
-  readonly session: string
-
-  constructor(pool: string, worker: string | undefined, session: string) {
-    super(
-      'worker_busy',
-      `${worker === undefined ? `pool "${pool}" has` : `worker "${worker}" is busy, so it has`} no worker free for session "${session}"`,
-    )
-    this.pool = pool
-    this.worker = worker
-    this.session = session
-  }
-}
-
-/** The pool is stopping or gone. `cause` says why where there is more to say. */
-export class PoolStoppedError extends OtpyError {
-  override readonly name = 'PoolStoppedError'
-  readonly pool: string
-
-  constructor(pool: string, options?: ErrorCause & { readonly message?: string }) {
-    super('pool_stopped', options?.message ?? `pool "${pool}" is stopped`, options)
-    this.pool = pool
   }
 }
 
