@@ -104,12 +104,17 @@ export class Interrupter {
   }
 
   #isStuck(): void {
-    if (this.check() || this.#silenceTimer !== undefined) return
+    if (!this.check() && this.#silenceTimer === undefined) this.#listen()
+  }
+
+  /** Asks again and again, while a call is stuck, whether the process is there for the others. */
+  #listen(): void {
     const { heard, connection } = this.#worker
     connection.ping()
     this.#silenceTimer = this.#options.clock.setTimeout(() => {
       this.#silenceTimer = undefined
       if (this.#worker.heard === heard) connection.kill()
+      else if (this.#stuck.size > 0) this.#listen()
     }, SILENT_MS)
   }
 }
