@@ -99,25 +99,28 @@ class ConcurrentWorker(Worker):
 
     def serve(self):
         """Hands calls out until Node closes its end, or the process is to exit. Returns the exit status."""
-        read = self._connection.read
-        while self._status is None:
-            try:
-                frame = read()
-            except ConnectionResetError:
-                frame = None
-            if frame is None:
-                break
-            handler = self._handlers.get(frame[0])
-            if handler is None:
-                raise RuntimeError("a frame of kind %d came, which this side does not know" % frame[0])
-            handler(*frame[1:])
-            frame = None
+        try:
+            self._read()
+        except (BrokenPipeError, ConnectionResetError):
+            pass
         if self._failure is not None:
             raise self._failure
         if self._status is None:
             return self._end(0, self._grace)
         # Node kills the process after the grace: exit handlers need some of it.
         return self._end(self._status, self._grace / 2)
+
+    def _read(self):
+        read = self._connection.read
+        while self._status is None:
+            frame = read()
+            if frame is None:
+                return
+            handler = self._handlers.get(frame[0])
+            if handler is None:
+                raise RuntimeError("a frame of kind %d came, which this side does not know" % frame[0])
+            handler(*frame[1:])
+            frame = None
 
     def fail(self, error):
         return self._end(super().fail(error), self._grace / 2)
@@ -200,6 +203,8 @@ class ConcurrentWorker(Worker):
             pass
         finally:
             self.calls.pop(call.id, None)
+            # The context refers to the call, and a task to its result: without this both would wait for the cycle collector.
+            call.context = call.task = None
             if self._settled is not None:
                 self._settled.put(None)
 

@@ -120,9 +120,10 @@ class EventLoop:
 
 
 def _cancel(call):
-    if not call.interrupted:
+    task = call.task
+    if task is not None and not call.interrupted:
         call.interrupted = True
-        call.task.cancel()
+        task.cancel()
 
 
 def _raised(task, error):

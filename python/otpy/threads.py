@@ -78,7 +78,8 @@ class Aim:
     The main thread fires only while `armed` says that this call's code runs. The thread, when the code is through, takes
     `armed` away, waits out a shot that was being aimed, and takes back one that was fired and has not hit. The exception
     can hit in the middle of that, since it comes at any bytecode: so that is done again until it is through. One shot a
-    call, so it is done twice at most. There is no lock, because the exception could hit while it is held.
+    call, so it is done twice at most. There is no lock, because the exception could hit while it is held; what one
+    thread stores, the other sees in the same order, by the interpreter's own lock.
     """
 
     __slots__ = ("_aimed", "_armed", "_fired", "_thread")
