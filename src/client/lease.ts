@@ -1,11 +1,16 @@
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { WorkerLease } from '../actors/pool/lease.ts'
-import { AbortError } from '../core/errors.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
+
+/** A lease whose {@link Lease} nobody has any more would be held for ever. It is unregistered when it is over. */
+const forgotten = new FinalizationRegistry<WorkerLease>((lease) => lease.forget())
 
 /**
  * One worker of a pool, yours alone until it is released. Its calls run in the order in which they are made, and what they leave behind
  * in the process is there for the next: names that `exec` defines stay for the lease's later `eval` and `exec`.
+ *
+ * A lease that is garbage collected before it was released is over as well: what was called is answered, then its worker is replaced, and the tree's
+ * event `lease.forgotten` says which.
  *
  * Calls can reject with what those of a pool can. When the process ends, those that wait end with `WorkerExitedError` and the lease is over: later
  * ones end with `PoolStoppedError`.
@@ -18,18 +23,12 @@ export class Lease {
   #hasNames = false
 
   /** @internal Given out by a pool. */
-  constructor(lease: WorkerLease, defaults: CallDefaults, signal: AbortSignal | undefined) {
+  constructor(lease: WorkerLease, defaults: CallDefaults) {
     this.worker = lease.worker.name
     this.#lease = lease
     this.#defaults = defaults
-    if (signal === undefined) return
-    // A holder that goes away leaves the process in a state that nobody knows.
-    const discard = (): void => lease.discard(new AbortError(signal.reason, 'the lease'))
-    if (signal.aborted) discard()
-    else {
-      signal.addEventListener('abort', discard, { once: true })
-      void lease.ended.then(() => signal.removeEventListener('abort', discard))
-    }
+    forgotten.register(this, lease, lease)
+    void lease.ended.then(() => forgotten.unregister(lease))
   }
 
   /** The worker's process. */

@@ -1,5 +1,8 @@
+import type { AnyActorRef } from 'xstate'
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { Dispatcher } from '../actors/pool/dispatcher.ts'
+import type { WorkerLease } from '../actors/pool/lease.ts'
+import { LeaseHolder } from '../actors/pool/lease-holder.ts'
 import { type PoolActor, type PoolContext, poolStatistics } from '../actors/pool/machine.ts'
 import type { PoolStatistics, WorkerStatistics } from '../actors/pool/statistics.ts'
 import { AbortError, PoolStoppedError } from '../core/errors.ts'
@@ -15,6 +18,11 @@ interface Target {
   readonly callDefaults: CallDefaults
 }
 
+interface Borrowed {
+  readonly lease: WorkerLease
+  readonly defaults: CallDefaults
+}
+
 /** How a worker is checked out. */
 export interface CheckoutOptions {
   /** Whether to wait when no worker is idle. Default true. */
@@ -25,6 +33,13 @@ export interface CheckoutOptions {
   readonly priority?: number
   /** Gives up waiting; when the worker has been checked out, its calls are aborted and its process is replaced. */
   readonly signal?: AbortSignal
+  /** An actor that holds the worker. When it ends, however it does, the same happens as when `signal` fires. Default none. */
+  readonly owner?: AnyActorRef
+  /**
+   * Milliseconds that the worker may be held; Infinity for no limit. After them its calls end with a `TimeoutError` of phase `hold`, and its
+   * process is replaced. Default Infinity.
+   */
+  readonly holdTimeout?: number
 }
 
 const checkoutTable: CheckTable<CheckoutOptions> = {
@@ -32,9 +47,11 @@ const checkoutTable: CheckTable<CheckoutOptions> = {
   timeout: checks.milliseconds,
   priority: checks.priority,
   signal: checks.signal,
+  owner: checks.actor,
+  holdTimeout: checks.milliseconds,
 }
 
-const checkoutDefaults = { block: true, timeout: 5_000, priority: 0 }
+const checkoutDefaults = { block: true, timeout: 5_000, priority: 0, holdTimeout: Number.POSITIVE_INFINITY }
 
 const NO_ARGS: readonly unknown[] = []
 
@@ -119,40 +136,30 @@ export class PoolRef {
   checkout(options?: CheckoutOptions & { readonly block?: true }): Promise<Lease>
   checkout(options?: CheckoutOptions): Promise<Lease | 'full'>
   async checkout(options: CheckoutOptions = {}): Promise<Lease | 'full'> {
-    const { block, timeout, priority, signal } = resolveOptions(
-      options,
-      checkoutTable,
-      checkoutDefaults,
-      'checkout: ',
-    )
-    const target = this.#resolve()
-    if (target === undefined) throw this.#stopped()
-    if (signal?.aborted) throw new AbortError(signal.reason, 'checkout')
-    const ticket = target.dispatcher.checkout({ block, timeout, priority })
-    const cancel = (): void => ticket.cancel(new AbortError(signal?.reason, 'checkout'))
-    signal?.addEventListener('abort', cancel, { once: true })
-    try {
-      const lease = await ticket.lease
-      if (lease === 'full') return lease
-      if (!signal?.aborted) return new Lease(lease, target.callDefaults, signal)
-      // It was granted in the moment of the abort, and has been used for nothing.
-      lease.release()
-      throw new AbortError(signal.reason, 'checkout')
-    } finally {
-      signal?.removeEventListener('abort', cancel)
-    }
+    const borrowed = await this.#borrow(options)
+    return borrowed === 'full' ? borrowed : new Lease(borrowed.lease, borrowed.defaults)
   }
 
-  /** Runs the function with a worker of its own, which is released however it ends. Rejects with what it throws, or as {@link checkout}. */
+  /**
+   * Runs the function with a worker of its own, which is released however it ends. Rejects with what it throws, or as {@link checkout}.
+   *
+   * When `signal` fires, `owner` ends or `holdTimeout` is over while it runs, the transaction rejects at once, with the `AbortError` or the
+   * `TimeoutError`. The function itself goes on, as nothing can end it; what it calls on the lease is refused with the same error.
+   */
   async transaction<T>(
     fn: (lease: Lease) => T | PromiseLike<T>,
-    options?: Omit<CheckoutOptions, 'block'>,
+    options: Omit<CheckoutOptions, 'block'> = {},
   ): Promise<T> {
-    const lease = await this.checkout({ ...options, block: true })
+    const { lease: held, defaults } = (await this.#borrow({ ...options, block: true })) as Borrowed
+    const lease = new Lease(held, defaults)
+    const { signal, owner, holdTimeout = Number.POSITIVE_INFINITY } = options
+    const mayBeLost = signal !== undefined || owner !== undefined || holdTimeout < Number.POSITIVE_INFINITY
     try {
-      return await fn(lease)
+      // Without any of them nothing but the function holds the lease, so that one which is never settled can be forgotten.
+      if (!mayBeLost) return await fn(lease)
+      return await Promise.race([held.whenLost(), (async () => fn(lease))()])
     } finally {
-      await lease.release()
+      if (held.lost === undefined) await lease.release()
     }
   }
 
@@ -190,6 +197,38 @@ export class PoolRef {
   workers(): readonly WorkerStatistics[] {
     const { workers, slots } = this.#here()
     return workers(slots)
+  }
+
+  async #borrow(options: CheckoutOptions): Promise<Borrowed | 'full'> {
+    const { block, timeout, priority, signal, owner, holdTimeout } = resolveOptions(
+      options,
+      checkoutTable,
+      checkoutDefaults,
+      'checkout: ',
+    )
+    const target = this.#resolve()
+    if (target === undefined) throw this.#stopped()
+    const holder = new LeaseHolder({ signal, owner })
+    try {
+      if (holder.gone) throw new AbortError(holder.reason, 'checkout')
+      const ticket = target.dispatcher.checkout({ block, timeout, priority })
+      holder.whenGone((reason) => ticket.cancel(new AbortError(reason, 'checkout')))
+      const lease = await ticket.lease
+      if (lease === 'full') {
+        holder.close()
+        return lease
+      }
+      if (holder.gone) {
+        // It was granted in the moment of the abort, and has been used for nothing.
+        lease.release()
+        throw new AbortError(holder.reason, 'checkout')
+      }
+      lease.hold(holder, holdTimeout)
+      return { lease, defaults: target.callDefaults }
+    } catch (error) {
+      holder.close()
+      throw error
+    }
   }
 
   #here(): PoolContext {

@@ -76,7 +76,7 @@ export class PythonError extends OtpyError implements PythonErrorFields {
 }
 
 /** What was being waited for when the deadline passed. */
-export type TimeoutPhase = 'queue' | 'run' | 'start' | 'ask'
+export type TimeoutPhase = 'queue' | 'run' | 'start' | 'ask' | 'hold'
 
 /** A deadline passed. In phase `queue` the call never ran. */
 export class TimeoutError extends OtpyError {
@@ -98,6 +98,7 @@ const PHASES: Record<TimeoutPhase, string> = {
   run: 'running',
   start: 'starting',
   ask: 'waiting for an answer',
+  hold: 'held by one holder',
 }
 
 /** The caller's signal fired. `cause` is the signal's reason. */

@@ -156,6 +156,8 @@ export interface TreeEvents {
   'worker.exited': [WorkerExited]
   /** Another process is about to take the place of this worker's. */
   'worker.recycled': [WorkerEvent & { readonly why: 'max_calls' | 'max_age' | 'max_memory' | 'idle' }]
+  /** A lease was garbage collected and had not been released. Its worker is replaced: nobody knows what state it is in. */
+  'lease.forgotten': [WorkerEvent]
   /** A call waits: no worker had room for it. */
   'call.queued': [CallEvent]
   /** A call was sent to a worker. One that is taken back is sent again. */

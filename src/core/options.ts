@@ -33,6 +33,7 @@ export const checks = {
   ),
   seconds: check('seconds (a number greater than 0)', (v) => typeof v === 'number' && v > 0 && v < Infinity),
   priority: check('a finite number', (v) => typeof v === 'number' && Number.isFinite(v)),
+  actor: check('an actor', (v) => typeof (v as { getSnapshot?: unknown } | null)?.getSnapshot === 'function'),
   signal: check('an AbortSignal', (v) => v instanceof AbortSignal),
   oneOf: (...allowed: readonly string[]): Check =>
     check(allowed.map((a) => `"${a}"`).join(' or '), (v) => allowed.includes(v as string)),

@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import type { CheckoutTicket, WorkerLease } from '../../src/actors/pool/lease.ts'
+import { LeaseHolder } from '../../src/actors/pool/lease-holder.ts'
 import type { WorkerCalls } from '../../src/actors/worker/calls.ts'
 import { PoolStoppedError } from '../../src/core/errors.ts'
 import type { FakeConnection } from '../support/fake-connection.ts'
@@ -78,6 +80,41 @@ describe('an idempotent call', () => {
     expect(await stateOf(call)).toBe('worker_exited')
     pool.clock.increment(10)
     expect(pool.dispatcher.queue.length).toBe(0)
+  })
+})
+
+describe('a lease that may be held for so long', () => {
+  it('and is released in time is over without that', async () => {
+    const pool = new FakePool()
+    const connection = pool.worker()
+    const lease = await granted(checkout(pool))
+    lease.hold(new LeaseHolder({ signal: undefined, owner: undefined }), 50)
+    pool.clock.increment(49)
+    lease.release()
+    await lease.ended
+    const next = await granted(checkout(pool))
+    pool.clock.increment(50)
+    expect(connection.killed).toBe(false)
+    expect(next.refusal).toBe(undefined)
+  })
+
+  it('is discarded after it, with the first reason that there was', async () => {
+    const pool = new FakePool()
+    const connection = pool.worker()
+    const controller = new AbortController()
+    const lease = await granted(checkout(pool))
+    lease.hold(new LeaseHolder({ signal: controller.signal, owner: undefined }), 50)
+    const late = lease.submit(request('late'))
+    late.catch(() => undefined)
+    connection.start()
+    pool.clock.increment(50)
+    controller.abort()
+    expect(connection.killed).toBe(true)
+    await expect(late).rejects.toMatchObject({ code: 'timeout', phase: 'hold' })
+    expect(lease.lost).toMatchObject({ code: 'timeout' })
+    connection.die()
+    await lease.ended
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
   })
 })
 

@@ -32,7 +32,11 @@ export function checkOut(pool: CheckoutPool, { block, timeout, priority }: Check
   if (admission.refusal !== undefined) return settled(Promise.reject(admission.refusal))
   const worker = room.queue.length === 0 && !admission.suspended ? pool.takeIdle() : undefined
   if (worker !== undefined) return settled(Promise.resolve(leases.lend(worker)))
-  if (!block) return settled(Promise.resolve('full'))
+  if (!block) {
+    // For a later try.
+    pool.wantsWorker()
+    return settled(Promise.resolve('full'))
+  }
   const full = pool.makeRoom(priority)
   if (full !== undefined) return settled(Promise.reject(full))
   const checkout = new Checkout(priority, pool.nextSequence(), {

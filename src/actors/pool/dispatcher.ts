@@ -47,7 +47,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   readonly counters = new PoolCounters()
   /** Ready workers. */
   readonly workers = new Set<WorkerCalls>()
-  readonly leases = new Leases(this)
+  readonly leases: Leases
   readonly #options: DispatcherOptions
   readonly #limits: CallLimits
   readonly #retries: Retries
@@ -66,6 +66,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#room = new WaitingRoom(options.queue, options.observer)
+    this.leases = new Leases(this, options)
     this.#startedAt = options.clock.now()
     this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
       this.giveUp(call, ifWaiting, ifRunning),

@@ -1,17 +1,21 @@
 import { type Clock, LONGEST_TIMER_MS } from '../../core/clock.ts'
-import { TimeoutError } from '../../core/errors.ts'
+import { AbortError, TimeoutError } from '../../core/errors.ts'
 import type { Call, CallRequest } from '../call.ts'
 import { FirstCome } from '../queue/first-come.ts'
 import { Waiter } from '../queue/wait-queue.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
+import type { LeaseHolder } from './lease-holder.ts'
 
 /** What a lease asks of its pool. */
 export interface Lender {
+  readonly clock: Clock
   submitLeased(lease: WorkerLease, request: CallRequest): Promise<unknown>
   /** The holder is done; what it has called is still answered. */
   giveBack(lease: WorkerLease): void
   /** The holder is gone without a word: the worker's state is anybody's guess. */
   discard(lease: WorkerLease, error: Error): void
+  /** Nobody can use the lease any more, and nobody has released it. */
+  forget(lease: WorkerLease): void
 }
 
 /** One worker that one holder has for itself. */
@@ -27,6 +31,11 @@ export class WorkerLease {
   #end!: () => void
   /** Set when no more calls are taken: given back, or broken. */
   refusal: Error | undefined
+  /** Why its holder lost it; undefined while that has not. */
+  lost: Error | undefined
+  /** Whether the worker is to be replaced when all calls are answered. */
+  forgotten = false
+  #onLost: ((error: Error) => void) | undefined
 
   constructor(worker: WorkerCalls, id: number, lender: Lender) {
     this.worker = worker
@@ -54,6 +63,42 @@ export class WorkerLease {
 
   discard(error: Error): void {
     this.#lender.discard(this, error)
+  }
+
+  /** Nobody can use it any more. What was called is still answered. */
+  forget(): void {
+    this.#lender.forget(this)
+  }
+
+  /**
+   * The lease is discarded when its holder goes, and after so long.
+   *
+   * @param timeout milliseconds; Infinity for no limit
+   */
+  hold(holder: LeaseHolder, timeout: number): void {
+    const { clock } = this.#lender
+    const over = (): void => this.discard(new TimeoutError('hold', timeout, 'the lease'))
+    const timer = timeout < Infinity ? clock.setTimeout(over, Math.min(timeout, LONGEST_TIMER_MS)) : undefined
+    void this.ended.then(() => {
+      holder.close()
+      clock.clearTimeout(timer)
+    })
+    holder.whenGone((reason) => this.discard(new AbortError(reason, 'the lease')))
+  }
+
+  /** Rejects with the error when it is discarded. */
+  whenLost(): Promise<never> {
+    return new Promise((_, reject) => {
+      if (this.lost !== undefined) reject(this.lost)
+      else this.#onLost = reject
+    })
+  }
+
+  /** For the lender alone. */
+  lose(error: Error): void {
+    this.lost = error
+    this.refusal = error
+    this.#onLost?.(error)
   }
 
   /** For the lender alone. */

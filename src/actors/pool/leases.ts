@@ -1,7 +1,9 @@
+import type { Clock } from '../../core/clock.ts'
 import { PoolStoppedError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
 import type { Call, CallRequest } from '../call.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
 import { type Lender, WorkerLease } from './lease.ts'
+import type { CallObserver } from './observer.ts'
 
 /** What the leases of a pool need of it. */
 export interface LeasePool {
@@ -14,14 +16,23 @@ export interface LeasePool {
   freed(worker: WorkerCalls): void
 }
 
+export interface LeasesOptions {
+  readonly clock: Clock
+  readonly observer: CallObserver
+}
+
 /** The workers of a pool that somebody holds. */
 export class Leases implements Lender {
+  readonly clock: Clock
   readonly #pool: LeasePool
+  readonly #observer: CallObserver
   readonly #held = new Map<WorkerCalls, WorkerLease>()
   #last = 0
 
-  constructor(pool: LeasePool) {
+  constructor(pool: LeasePool, { clock, observer }: LeasesOptions) {
+    this.clock = clock
     this.#pool = pool
+    this.#observer = observer
   }
 
   get size(): number {
@@ -55,6 +66,10 @@ export class Leases implements Lender {
     const { worker, queue } = lease
     while (queue.length > 0 && worker.ownRoom > 0) this.#pool.send(worker, queue.shift()!)
     if (lease.refusal === undefined || queue.length > 0 || worker.load > 0) return
+    if (lease.forgotten) {
+      this.discard(lease, lease.refusal)
+      return
+    }
     this.#held.delete(worker)
     worker.holder = undefined
     lease.close(lease.refusal)
@@ -72,13 +87,22 @@ export class Leases implements Lender {
   }
 
   discard(lease: WorkerLease, error: Error): void {
-    if (this.#held.get(lease.worker) !== lease) return
-    lease.refusal = error
+    if (this.#held.get(lease.worker) !== lease || lease.lost !== undefined) return
+    lease.lose(error)
     for (const call of lease.worker.held()) this.#pool.giveUp(call, error, error)
     for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
       this.#pool.withdrawn(call, error)
     }
     lease.worker.kill()
+  }
+
+  forget(lease: WorkerLease): void {
+    if (this.#held.get(lease.worker) !== lease || lease.refusal !== undefined) return
+    this.#observer.forgotten(lease.worker)
+    const message = 'the lease was forgotten: nobody held it any more, and nobody had released it'
+    lease.refusal = new PoolStoppedError(this.#pool.name, { message })
+    lease.forgotten = true
+    this.serve(lease)
   }
 
   /** The process of a worker has ended. What waited for it cannot run elsewhere: its holder counts on this very process. */

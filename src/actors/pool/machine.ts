@@ -89,8 +89,9 @@ const machine = setup({
   guards: {
     isLazy: ({ context }) => context.options.lazy,
     hasWorkers: ({ context }) => context.dispatcher.workers.size > 0,
+    // A checkout that does not block asks as well, and does not wait.
     mayStartAnother: ({ context }) =>
-      mayGrow(context) && countWorkers(context).starting < context.dispatcher.queue.length,
+      mayGrow(context) && countWorkers(context).starting < Math.max(1, context.dispatcher.queue.length),
     hasOverflow: ({ context }) => overflowOf(context) > 0,
     // Never two at once: a pool keeps its strength while it renews itself.
     mayRecycle: ({ context, event }) =>

@@ -1,5 +1,6 @@
 import type { CallEvent, TreeEmitter } from '../../core/events.ts'
 import type { Call } from '../call.ts'
+import type { WorkerCalls } from '../worker/calls.ts'
 
 /** Tells a tree's listeners of calls, and costs nothing while there are none. */
 export class CallObserver {
@@ -43,6 +44,12 @@ export class CallObserver {
   retried(call: Call, error: unknown, delay: number): void {
     if (this.events.listenerCount('call.retried') === 0) return
     this.events.emit('call.retried', { ...this.#event(call), error, run: call.lost, delay })
+  }
+
+  /** Nobody has released this worker, and nobody can any more. */
+  forgotten({ name, connection: { pid } }: WorkerCalls): void {
+    if (this.events.listenerCount('lease.forgotten') === 0) return
+    this.events.emit('lease.forgotten', { pool: this.#pool, worker: name, pid, time: Date.now() })
   }
 
   saturated(queued: number): void {
