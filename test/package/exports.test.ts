@@ -56,6 +56,7 @@ const values = [
   'monitor',
   'partitionSupervisor',
   'pool',
+  'presets',
   'registry',
   'reply',
   'replyError',
