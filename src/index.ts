@@ -22,6 +22,7 @@ export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.
 export type { QueueChoice, QueueDiscipline } from './actors/queue/disciplines.ts'
 export type { Queued, WaitQueue } from './actors/queue/wait-queue.ts'
 export type { HealthCheck } from './actors/worker/health.ts'
+export { Context } from './client/context.ts'
 export { Lease } from './client/lease.ts'
 export { type CheckoutOptions, PoolRef } from './client/pool-ref.ts'
 export { type ClientCallOptions, PythonClient } from './client/python-client.ts'

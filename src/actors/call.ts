@@ -30,6 +30,8 @@ export interface CallTerms {
   readonly session: string | undefined
   /** What the worker that served the session before means to it. */
   readonly affinity: Affinity
+  /** The only worker that may run it; undefined: any. */
+  readonly worker: CallHolder | undefined
 }
 
 /**

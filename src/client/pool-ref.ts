@@ -8,6 +8,7 @@ import type { PoolStatistics, WorkerStatistics } from '../actors/pool/statistics
 import { AbortError, PoolStoppedError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
+import { Context } from './context.ts'
 import { Lease } from './lease.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
 
@@ -161,6 +162,27 @@ export class PoolRef {
     } finally {
       if (held.lost === undefined) await lease.release()
     }
+  }
+
+  /** The workers that are ready and serve the pool, each to be called by itself. Throws `PoolStoppedError` when the pool is not there. */
+  contexts(): Context[] {
+    const { dispatcher, callDefaults } = this.#here()
+    return dispatcher.serving().map((worker) => new Context(worker, dispatcher, callDefaults))
+  }
+
+  /**
+   * One worker to call, not leased: that which has least to do. When none is ready it waits for the first, and can reject as {@link checkout}.
+   */
+  async context(options?: Omit<CheckoutOptions, 'block'>): Promise<Context> {
+    const { dispatcher, callDefaults } = this.#here()
+    const [first, ...others] = dispatcher.serving()
+    if (first !== undefined) {
+      const worker = others.reduce((least, other) => (other.load < least.load ? other : least), first)
+      return new Context(worker, dispatcher, callDefaults)
+    }
+    // Whoever waits for a worker has one started, in a pool that starts them when they are needed.
+    await this.transaction(() => undefined, options)
+    return this.context(options)
   }
 
   /** Changes how many workers there are, while it runs. Workers that are too many go when they hold no call. Throws `OptionError`. */

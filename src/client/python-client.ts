@@ -6,6 +6,7 @@ import type { PoolOptions } from '../pools/options.ts'
 import { pool } from '../pools/pool.ts'
 import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '../pools/routes.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
+import type { Context } from './context.ts'
 import { PoolRef } from './pool-ref.ts'
 import type { ExecOptions } from './snippets.ts'
 
@@ -128,6 +129,16 @@ export class PythonClient {
   /** How many workers a pool keeps. Throws `PoolStoppedError` when the pool is not there. */
   numContexts(name: string = DEFAULT_POOL): number {
     return this.pool(name).stats().size
+  }
+
+  /** The workers of a pool that are ready, each to be called by itself. Throws `PoolStoppedError` when the pool is not there. */
+  contexts(name: string = DEFAULT_POOL): Context[] {
+    return this.pool(name).contexts()
+  }
+
+  /** One worker of a pool to call, not leased. See {@link PoolRef.context}. */
+  getContext(name: string = DEFAULT_POOL): Promise<Context> {
+    return this.pool(name).context()
   }
 
   #route<T>(

@@ -13,6 +13,7 @@ const values = [
   'BreakerOpenError',
   'ChildSpecError',
   'Complex',
+  'Context',
   'Decimal',
   'EnumMember',
   'ExitError',

@@ -81,7 +81,7 @@ export function resolveCall(
     fn,
     args,
     kwargs,
-    terms: { priority, timeout, queueTimeout, signal, retry, session, affinity },
+    terms: { priority, timeout, queueTimeout, signal, retry, session, affinity, worker: undefined },
   }
 }
 
@@ -95,7 +95,7 @@ export function callDefaults({
   readonly queueTimeout: number
   readonly retry?: RetryOptions | false
 }): CallDefaults {
-  const none = { signal: undefined, retry: undefined, session: undefined }
+  const none = { signal: undefined, retry: undefined, session: undefined, worker: undefined }
   return { terms: { priority: 0, timeout, queueTimeout, affinity: 'hint', ...none }, retry }
 }
 

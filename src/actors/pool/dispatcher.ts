@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { AbortError, type PoolStoppedError, type ProcessExit } from '../../core/errors.ts'
+import { AbortError, type PoolStoppedError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
 import { Call, type CallRequest } from '../call.ts'
 import type { QueueChoice } from '../queue/disciplines.ts'
 import type { WaitQueue } from '../queue/wait-queue.ts'
@@ -143,6 +143,11 @@ export class Dispatcher implements WorkerHost, LeasePool {
     return count
   }
 
+  /** Ready workers that serve the pool: those that nobody holds, and that are to stay. */
+  serving(): WorkerCalls[] {
+    return [...this.workers].filter(({ reserved }) => !reserved)
+  }
+
   /** Calls that workers hold. */
   get running(): number {
     let count = 0
@@ -222,7 +227,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
         if (last === undefined) break
         this.send(worker, last)
       }
-      if (worker.load === 0) this.#letGo(worker)
+      if (worker.load === 0 && !this.#room.isWaitedFor(worker)) this.#letGo(worker)
     } else if (!worker.leaving) {
       while (worker.room > 0 && this.#serveNext(worker));
       this.#idle.add(worker)
@@ -264,6 +269,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     for (const call of calls) {
       call.state = 'waiting'
       if (own !== undefined) this.#room.enterQueue(own, call, 'back')
+      else if (call.terms.worker !== undefined) this.#room.enterFor(worker, call, 'back')
       else if (call.session !== undefined) this.sessions.back(call.session, call)
       else this.#room.enter(call, 'back')
     }
@@ -281,7 +287,10 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.leases.broken(worker, exit)
     if (!this.workers.delete(worker)) return
     this.sessions.gone(worker)
-    for (const call of this.#room.leaveLine(worker)) this.#placing.place(call, 'back')
+    for (const call of this.#room.leaveLine(worker)) {
+      if (call.terms.worker === undefined) this.#placing.place(call, 'back')
+      else this.failed(call, new WorkerExitedError(exit, `${call.name}, which waited for this worker`), 0)
+    }
     if (!this.#admission.stopped && wanted) this.counters.restarts++
     this.#options.workerGone(worker)
     if (retiring) this.#letGo(worker)

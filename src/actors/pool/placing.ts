@@ -1,4 +1,4 @@
-import type { PoolSaturatedError } from '../../core/errors.ts'
+import { ExitError, type PoolSaturatedError } from '../../core/errors.ts'
 import type { Call } from '../call.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
 import type { Admission } from './admission.ts'
@@ -47,6 +47,8 @@ export class Placing implements SessionPool {
   /** Sends a call that has just come, or lets it wait; false when it has been refused. */
   admit(call: Call): boolean {
     const { session } = call
+    const { worker } = call.terms
+    if (worker !== undefined) return this.#placeForOnly(worker as WorkerCalls, call)
     return session === undefined ? this.place(call, 'new') : this.sessions.place(session, call)
   }
 
@@ -70,6 +72,12 @@ export class Placing implements SessionPool {
     if (now) return this.send(worker, call)
     this.#pool.room.enterFor(worker, call, coming)
     return true
+  }
+
+  #placeForOnly(worker: WorkerCalls, call: Call): boolean {
+    if (this.serves(worker)) return this.placeFor(worker, call, 'new')
+    this.refuse(call, new ExitError('noproc', `worker "${worker.name}" is gone`))
+    return false
   }
 
   /** The same for a call of a lease. */

@@ -37,6 +37,8 @@ class Session implements LinkedNode<Session> {
   underWay = 0
   /** Of these, those that {@link worker} holds. */
   held = 0
+  /** And those that may be run again: none is sent after them before they have ended. */
+  repeatable = 0
   /** Its calls that wait for those before them. */
   readonly waiting = new FirstCome<Call>()
   advancing = false
@@ -50,6 +52,16 @@ class Session implements LinkedNode<Session> {
 
   get value(): this {
     return this
+  }
+
+  enter({ terms }: Call): void {
+    this.underWay++
+    if (terms.retry !== undefined) this.repeatable++
+  }
+
+  leave({ terms }: Call): void {
+    this.underWay--
+    if (terms.retry !== undefined) this.repeatable--
   }
 }
 
@@ -85,6 +97,7 @@ export class Sessions {
     const follows =
       worker?.oneAtATime &&
       session.held === session.underWay &&
+      session.repeatable === 0 &&
       session.waiting.length === 0 &&
       this.#pool.mayTake(worker)
     if (!follows) {
@@ -92,7 +105,7 @@ export class Sessions {
       return true
     }
     call.queue = undefined
-    session.underWay++
+    session.enter(call)
     return this.#pool.send(worker, call)
   }
 
@@ -107,20 +120,20 @@ export class Sessions {
   left(id: string, call: Call): void {
     const session = this.#session(id)
     session.held--
-    if (call.state === 'settled') this.#ended(session)
+    if (call.state === 'settled') this.#ended(session, call)
   }
 
   /** The call has been answered although no worker held it. */
   forgotten(id: string, call: Call): void {
     const session = this.#session(id)
     // It waited for others of its session, and is no longer among them: nothing of the session has moved.
-    if (call.queue !== session.waiting) this.#ended(session)
+    if (call.queue !== session.waiting) this.#ended(session, call)
   }
 
   /** A worker has not started this call; {@link advance} follows when all that it had are back. */
   back(id: string, call: Call): void {
     const session = this.#session(id)
-    session.underWay--
+    session.leave(call)
     session.waiting.restore(call)
     call.queue = session.waiting
   }
@@ -146,7 +159,7 @@ export class Sessions {
 
   #start(session: Session, call: Call, coming: Coming): boolean {
     const { worker } = session
-    session.underWay++
+    session.enter(call)
     if (worker === undefined || !this.#pool.serves(worker)) return this.#pool.place(call, coming)
     if (worker.startsAtOnce && this.#pool.mayTake(worker)) return this.#pool.send(worker, call)
     switch (call.terms.affinity) {
@@ -164,8 +177,8 @@ export class Sessions {
     return false
   }
 
-  #ended(session: Session): void {
-    session.underWay--
+  #ended(session: Session, call: Call): void {
+    session.leave(call)
     this.#advance(session, 'turn')
   }
 

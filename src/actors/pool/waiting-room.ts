@@ -24,7 +24,7 @@ export class WaitingRoom {
 
   /** Whether nobody waits whom this worker could serve. */
   isEmptyFor(worker: WorkerCalls): boolean {
-    return this.queue.length === 0 && this.#lines.peek(worker) === undefined
+    return this.queue.length === 0 && !this.isWaitedFor(worker)
   }
 
   enter(call: Call, coming: Coming): void {
@@ -49,6 +49,11 @@ export class WaitingRoom {
     if (own !== undefined && (next === undefined || comesBefore(own, next))) return this.#lines.shift(worker)
     if (next === undefined || (next instanceof Checkout && worker.load > 0)) return undefined
     return this.queue.shift()
+  }
+
+  /** Whether somebody waits for this very worker. */
+  isWaitedFor(worker: WorkerCalls): boolean {
+    return this.#lines.peek(worker) !== undefined
   }
 
   /** Takes who waits for this very worker, and is next. */

@@ -45,7 +45,8 @@ export class FairTurns<T extends Waiter> implements WaitQueue<T> {
     line.restore(waiter)
     this.#length++
     // It was this session's turn when it was taken.
-    if (line.list === undefined) this.#turns.insertBefore(this.#turns.first, line)
+    this.#turns.remove(line)
+    this.#turns.insertBefore(this.#turns.first, line)
   }
 
   peek(): T | undefined {
