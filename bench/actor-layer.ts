@@ -29,6 +29,8 @@ class EchoConnection implements Connection {
   }
 
   ping(): void {}
+  answer(): void {}
+  refuse(): void {}
 
   started(): number {
     return this.#started
@@ -81,6 +83,7 @@ export async function actorLayer(calls: number): Promise<number> {
       sendAhead: true,
       startTimeout: 10_000,
       connect: (handlers) => new EchoConnection(handlers),
+      offered: new Map(),
       onLine: () => undefined,
     },
   }).start()

@@ -22,10 +22,12 @@ export type { PoolStatistics, WorkerStatistics } from './actors/pool/statistics.
 export type { QueueChoice, QueueDiscipline } from './actors/queue/disciplines.ts'
 export type { Queued, WaitQueue } from './actors/queue/wait-queue.ts'
 export type { HealthCheck } from './actors/worker/health.ts'
+export type { ClientCallOptions } from './client/call-options.ts'
 export { Context } from './client/context.ts'
 export { Lease } from './client/lease.ts'
 export { type CheckoutOptions, PoolRef } from './client/pool-ref.ts'
-export { type ClientCallOptions, PythonClient } from './client/python-client.ts'
+export { PythonClient } from './client/python-client.ts'
+export { Session, type SessionOptions } from './client/session.ts'
 export type { ExecOptions } from './client/snippets.ts'
 export type {
   ChildSpec,
@@ -53,6 +55,8 @@ export {
   RegistryError,
   type RegistryErrorCode,
   SerializationError,
+  SessionError,
+  type SessionErrorCode,
   StartError,
   type StartFailure,
   SupervisorError,
@@ -91,6 +95,8 @@ export type { RegistryEvent, RegistryListener } from './registry/listeners.ts'
 export { type RegistryOptions, registry } from './registry/registry.ts'
 export { type LockOptions, type RegistryEntry, RegistryRef } from './registry/registry-ref.ts'
 export type { RegistryQuery, SelectedEntry } from './registry/select.ts'
+export type { SessionsOptions } from './sessions/options.ts'
+export type { SessionStore } from './sessions/store.ts'
 export { actor } from './supervisors/actor.ts'
 export type { BackoffOptions } from './supervisors/backoff.ts'
 export { dynamicSupervisor } from './supervisors/dynamic-supervisor.ts'

@@ -17,6 +17,8 @@ export interface StartPythonOptions extends PoolOptions {
   readonly pools?: Readonly<Record<string, PoolOptions>>
   /** Routes from the start: which pool runs which module or function. Default none. */
   readonly registrations?: readonly PoolRegistration[]
+  /** How the state of sessions is kept. Default: in this process, for a day after its last use. */
+  readonly sessions?: TreeOptions['sessions']
   /** Stop on SIGINT and SIGTERM, in order, before the process ends. Default false. */
   readonly handleSignals?: boolean
   /** Gets each crash report as text, and as it is; `true` writes the text to stderr. Default: nothing is written. */
@@ -30,7 +32,7 @@ export class Python extends PythonClient {
 
   /** @internal Given out by {@link startPython}. */
   constructor(tree: Tree) {
-    super(tree.services.names, tree.supervisor(), tree.python.routes)
+    super(tree.services.names, tree.supervisor(), tree.python.sessions, tree.python.routes)
     this.tree = tree
   }
 
@@ -52,7 +54,16 @@ export class Python extends PythonClient {
  * Rejects with `StartError` (no interpreter, no worker came up: Python's traceback is in its cause) or `OptionError`.
  */
 export async function startPython(options: StartPythonOptions = {}): Promise<Python> {
-  const { default: main, io, pools = {}, registrations = [], handleSignals, logger, ...common } = options
+  const {
+    default: main,
+    io,
+    pools = {},
+    registrations = [],
+    sessions,
+    handleSignals,
+    logger,
+    ...common
+  } = options
   checkOptions({ registrations }, { registrations: checks.array }, 'startPython: ')
   checkPools({ default: main, io, pools })
   const children = [
@@ -64,7 +75,7 @@ export async function startPython(options: StartPythonOptions = {}): Promise<Pyt
     pool('io', { lazy: true, size: sizeFrom('OTPY_IO_POOL_SIZE') ?? 10, ...withoutSize(common), ...io }),
     ...Object.entries(pools).map(([name, more]) => pool(name, { ...common, ...more })),
   ]
-  const python = new Python(await startTree({ children, handleSignals, logger }))
+  const python = new Python(await startTree({ children, sessions, handleSignals, logger }))
   try {
     for (const { pool: name, module, fn } of registrations) {
       python.registerPool(name, fn === undefined ? module : [module, fn])

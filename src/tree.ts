@@ -16,6 +16,9 @@ import type { ProcessGuard, TreeNode, TreeServices } from './core/services.ts'
 import { createGuard } from './process/guard.ts'
 import { Names } from './registry/names.ts'
 import { RegistryRef } from './registry/registry-ref.ts'
+import { offerSessions } from './sessions/offered.ts'
+import type { SessionsOptions } from './sessions/options.ts'
+import { SessionStates } from './sessions/session-states.ts'
 import { actorNode } from './supervisors/inspect.ts'
 import type { SupervisorOptions } from './supervisors/options.ts'
 import { PartitionSupervisorRef } from './supervisors/partition-supervisor-ref.ts'
@@ -28,6 +31,8 @@ import { stopAtSignals } from './tree/signals.ts'
 export interface TreeOptions extends SupervisorOptions {
   /** Whether SIGINT and SIGTERM stop the tree, in order, before the process ends. Default false. */
   readonly handleSignals?: boolean | undefined
+  /** How the state of sessions is kept. Default: in this process, for a day after its last use. */
+  readonly sessions?: SessionsOptions | undefined
   /** Time, for tests. Default the machine's own. */
   readonly clock?: Clock | undefined
   /**
@@ -60,8 +65,9 @@ export class Tree {
 
   /** @internal Use {@link startTree}. */
   constructor(options: TreeOptions) {
-    const { handleSignals = false, clock = systemClock, logger = false, ...rest } = options
+    const { handleSignals = false, clock = systemClock, logger = false, sessions, ...rest } = options
     const spec = supervisor('tree', rest)
+    const states = new SessionStates(clock, sessions)
     const guard = createGuard()
     const exits = { isAlive, exitReasonOf, watchExit }
     this.services = {
@@ -70,9 +76,10 @@ export class Tree {
       names: new Names(exits),
       exits,
       guard: guard satisfies ProcessGuard,
+      offered: offerSessions(states),
       details: new WeakMap(),
     }
-    this.python = new PythonClient(this.services.names, this.supervisor())
+    this.python = new PythonClient(this.services.names, this.supervisor(), states)
     let ended!: (reason: ExitReason) => void
     const exit = new Promise<ExitReason>((resolve) => {
       ended = resolve
@@ -81,6 +88,7 @@ export class Tree {
     this.#root = createRootFamily(clock, (_ref, reason) => ended(reason))
     this.done = exit.then(async (reason) => {
       this.#root.close()
+      states.close()
       await guard.close()
       this.#releaseSignals()
       const { events } = this.services
@@ -253,13 +261,14 @@ export class Tree {
  * reverse order; OptionError or SupervisorError (`invalid_child_spec`) when the options are not what they must be
  */
 export async function startTree(options: TreeOptions = {}): Promise<Tree> {
-  const { handleSignals, clock, logger, ...rest } = options
-  const own = { handleSignals, clock, logger }
+  const { handleSignals, clock, logger, sessions, ...rest } = options
+  const own = { handleSignals, clock, logger, sessions }
   checkOptions(
     own,
     {
       handleSignals: checks.boolean,
       clock: checks.object,
+      sessions: checks.object,
       logger: checks.either(checks.boolean, checks.fn),
     },
     'tree: ',

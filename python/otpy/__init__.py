@@ -2,7 +2,7 @@
 
 from otpy.cancellation import Cancelled, cancelled
 
-__all__ = ["ActorRef", "Cancelled", "JavaScriptError", "RemoteError", "cancelled"]
+__all__ = ["ActorRef", "Cancelled", "JavaScriptError", "RemoteError", "cancelled", "session"]
 
 
 def __getattr__(name):
@@ -11,4 +11,9 @@ def __getattr__(name):
         from otpy import values
 
         return getattr(values, name)
+    if name == "session":
+        from otpy.sessions import current
+
+        globals()["session"] = current
+        return current
     raise AttributeError("module 'otpy' has no attribute %r" % name)

@@ -16,6 +16,7 @@ from types import FunctionType, MethodType
 from otpy import cancellation, codec, targets, wire
 from otpy.cancellation import _FIRST_SLOT, _RECALL_WORD, Cancelled
 from otpy.event_loop import EventLoop
+from otpy.thread_asking import ThreadQuestions
 from otpy.threads import Threads
 from otpy.worker import _MAX_U32, Worker
 
@@ -33,6 +34,7 @@ class Call:
         "_buffers",
         "_flags",
         "_payload",
+        "belongs",
         "cancelled",
         "context",
         "coroutine",
@@ -51,6 +53,8 @@ class Call:
         self._payload = payload
         self._buffers = buffers
         self.context = context
+        self.belongs = None
+        """What it belongs to, as Node has said: its session."""
         self.started = 0
         self.cancelled = False
         """Whether Node has asked it to stop."""
@@ -67,6 +71,9 @@ class Call:
         payload, buffers = self._payload, self._buffers
         self._payload = self._buffers = None
         arguments = codec.decode(payload, buffers)
+        if self._flags & wire.CONTEXT:
+            positional, named, self.belongs = arguments
+            return positional, named or {}
         return arguments if self._flags & wire.KWARGS else (arguments, {})
 
 
@@ -89,6 +96,8 @@ class ConcurrentWorker(Worker):
             wire.CANCEL: self._cancel,
             wire.TARGET: self._learn,
             wire.PING: self._pong,
+            wire.CALLBACK_RESULT: self._answered,
+            wire.CALLBACK_ERROR: self._failed,
         }
 
     def _listen(self):
@@ -96,6 +105,11 @@ class ConcurrentWorker(Worker):
         targets.run_site()
         cancellation.current = current
         self._context = copy_context()
+        self._questions = ThreadQuestions(self._connection, self._limit, self.broken)
+
+    def asker(self):
+        call = current.get(None)
+        return None if call is None else (call.id, call.belongs)
 
     def serve(self):
         """Hands calls out until Node closes its end, or the process is to exit. Returns the exit status."""
@@ -147,6 +161,12 @@ class ConcurrentWorker(Worker):
 
     def _pong(self, *_):
         self._connection.send(wire.PONG, 0, 0, 0, (b"",), ())
+
+    def _answered(self, _flags, number, _id, payload, buffers):
+        self._questions.answered(wire.CALLBACK_RESULT, number, payload, buffers)
+
+    def _failed(self, _flags, number, _id, payload, buffers):
+        self._questions.answered(wire.CALLBACK_ERROR, number, payload, buffers)
 
     def _cancel(self, _flags, _argument, id, _payload, _buffers):
         call = self.calls.get(id)
@@ -229,6 +249,7 @@ class ConcurrentWorker(Worker):
 
     def _end(self, status, seconds):
         """Interrupts what runs and gives it so long to unwind; then exits, whatever is left."""
+        self._questions.close()
         self._settled = SimpleQueue()
         until = monotonic() + seconds
         while self.calls and monotonic() < until:

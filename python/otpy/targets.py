@@ -1,6 +1,7 @@
 """From a module's name and a qualified name to the callable, with `site` run only when it is needed."""
 
 import sys
+from _collections import OrderedDict
 
 _stdlib = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))
 _site_ran = False
@@ -82,6 +83,12 @@ def resolve(module, name):
 _namespaces = {}
 """What leases have defined, by their ids."""
 
+_sessions = OrderedDict()
+"""What sessions have defined, by the names that Node gave them; the one used last at the end."""
+
+_MOST_SESSIONS = 256
+"""Most sessions are never ended, so those that were not used for longest are forgotten."""
+
 
 def evaluate(expression, names=None, namespace=None):
     """The value of an expression: in a namespace of its own, or in one that lasts until it is forgotten."""
@@ -96,9 +103,27 @@ def execute(code, names=None, namespace=None):
 def forget(namespace):
     """Ends a namespace."""
     _namespaces.pop(namespace, None)
+    _sessions.pop(namespace, None)
 
 
 def _scope(module, names, namespace):
-    scope = {"__name__": module} if namespace is None else _namespaces.setdefault(namespace, {"__name__": "otpy.lease"})
+    if namespace is None:
+        scope = {"__name__": module}
+    elif isinstance(namespace, str):
+        scope = _session_scope(namespace)
+    else:
+        scope = _namespaces.setdefault(namespace, {"__name__": "otpy.lease"})
     scope.update(names or {})
+    return scope
+
+
+def _session_scope(name):
+    # Several threads may be here: each step is one of C.
+    scope = _sessions.setdefault(name, {"__name__": "otpy.session"})
+    try:
+        _sessions.move_to_end(name)
+        if len(_sessions) > _MOST_SESSIONS:
+            _sessions.popitem(last=False)
+    except KeyError:
+        pass
     return scope

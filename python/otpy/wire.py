@@ -1,7 +1,7 @@
 """Frames: the same layout and the same numbers as in Node's `src/wire/messages.ts` (docs/wire.md)."""
 
 import sys
-from _socket import MSG_WAITALL, SHUT_RD, SHUT_RDWR, socket
+from _socket import MSG_PEEK, MSG_WAITALL, SHUT_RD, SHUT_RDWR, socket
 from _struct import Struct
 from posix import set_inheritable
 
@@ -10,6 +10,8 @@ PROTOCOL_VERSION = 1
 CONFIG = 1
 TARGET = 2
 CALL = 3
+CALLBACK_RESULT = 7
+CALLBACK_ERROR = 8
 PING = 10
 CANCEL = 11
 READY = 16
@@ -20,11 +22,13 @@ NOT_SERIALIZABLE = 20
 RECALLED = 21
 CANCELLED = 22
 EXITING = 23
+CALLBACK = 27
 PONG = 29
 
 KWARGS = 1
 PADDED = 2
 TAINTED = 4
+CONTEXT = 8
 
 _READ_BYTES = 16384
 _HEADER = Struct("<IBBHIQ")
@@ -47,6 +51,20 @@ class Connection:
         self._pack = _HEADER.pack
         self._data = b""
         self._pos = 0
+
+    @property
+    def buffered(self):
+        """Whether bytes of a frame have been received that `read` has not given out."""
+        return self._pos < len(self._data)
+
+    def fileno(self):
+        """The descriptor, for whoever waits until there is something to read."""
+        return self._socket.fileno()
+
+    def wait(self):
+        """Waits until there is something to read, or the end of it. An exception may end the waiting; nothing is lost then."""
+        if self._pos == len(self._data):
+            self._recv(1, MSG_PEEK)
 
     def read(self):
         """The next frame as `(kind, flags, argument, id, payload, buffers)`; None when Node closed its end."""

@@ -1,6 +1,8 @@
 """The main loop of a worker: read a call, say that it started, run it, answer."""
 
 import sys
+from _collections import deque
+from _thread import get_ident
 from posix import getcwd, getpid
 from time import perf_counter_ns
 
@@ -42,6 +44,7 @@ def main():
         if config["concurrency"] > 1:
             from otpy.concurrency import ConcurrentWorker as make
         worker = make(connection, page, config)
+        _work_for(worker)
         worker.prepare()
     except BaseException as error:
         connection.send(wire.REFUSED, 0, 0, 0, *codec.encode_exception(error))
@@ -78,6 +81,24 @@ def _map_page():
     return page
 
 
+_worker = None
+
+
+def _work_for(worker):
+    global _worker
+    _worker = worker
+
+
+def asker():
+    """Who asks: the id of the call that runs, and the context that it was sent with, or None. None outside of a worker."""
+    return None if _worker is None else _worker.asker()
+
+
+def questions():
+    """What calls ask Node by."""
+    return _worker.questions()
+
+
 _connection = None
 
 
@@ -109,6 +130,12 @@ class Worker:
         self._names = {}
         self._callables = {}
         self._loop = None
+        self._thread = get_ident()
+        self._aside = deque()
+        """Frames that came while a call asked Node, for after it."""
+        self._questions = None
+        self._belongs = None
+        """What the call that runs was sent with."""
 
     def prepare(self):
         """Everything that comes before the first call: search path, preloaded modules, the initializer."""
@@ -129,8 +156,9 @@ class Worker:
         """Runs calls one at a time until Node closes its end. Returns the exit status."""
         page = self._page
         read = self._connection.read
+        aside = self._aside
         while True:
-            frame = read()
+            frame = aside.popleft() if aside else read()
             if frame is None:
                 return 0
             kind, flags, argument, call, payload, buffers = frame
@@ -146,9 +174,22 @@ class Worker:
                 self._names[argument] = codec.decode(payload, buffers)
             elif kind == wire.PING:
                 self._connection.send(wire.PONG, 0, 0, 0, (b"",), ())
+            elif kind == wire.CALLBACK_RESULT or kind == wire.CALLBACK_ERROR:
+                # Whoever asked does not wait for it any more.
+                pass
             else:
                 raise RuntimeError("a frame of kind %d came, which this side does not know" % kind)
             frame = payload = buffers = None
+
+    def asker(self):
+        return self._page[_FIRST_SLOT], self._belongs
+
+    def questions(self):
+        if self._questions is None:
+            from otpy.asking import MainThreadQuestions
+
+            self._questions = MainThreadQuestions(self._connection, self._aside, self._thread, self._limit)
+        return self._questions
 
     def _run(self, flags, target, call, payload, buffers):
         """One call, from its arguments to its answer. Returns an exit status when the call asked for one."""
@@ -160,7 +201,12 @@ class Worker:
                 function = self._callables[target] = targets.resolve(*self._names[target])
             arguments = codec.decode(payload, buffers)
             payload = buffers = None
-            if flags & wire.KWARGS:
+            if flags & wire.CONTEXT:
+                positional, named, self._belongs = arguments
+                arguments = None
+                cancellation.armed = True
+                result = _invoke_named(function, positional, named or {})
+            elif flags & wire.KWARGS:
                 positional, named = arguments
                 arguments = None
                 cancellation.armed = True
@@ -174,7 +220,7 @@ class Worker:
         except BaseException as raised:
             cancellation.armed = False
             error = raised
-        positional = named = arguments = None
+        positional = named = arguments = self._belongs = None
         micros = min((perf_counter_ns() - started) // 1000, _MAX_U32)
         if error is None:
             self._answer(call, micros, result)

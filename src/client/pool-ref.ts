@@ -8,6 +8,7 @@ import type { PoolStatistics, WorkerStatistics } from '../actors/pool/statistics
 import { AbortError, PoolStoppedError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
+import type { SessionStates } from '../sessions/session-states.ts'
 import { Context } from './context.ts'
 import { Lease } from './lease.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
@@ -67,12 +68,14 @@ export class PoolRef {
   /** The pool's name. */
   readonly name: string
   readonly #names: NameRegistry
+  readonly #sessions: SessionStates
   #target: Target | undefined
 
   /** @internal Given out by a tree. */
-  constructor(name: string, names: NameRegistry) {
+  constructor(name: string, names: NameRegistry, sessions: SessionStates) {
     this.name = name
     this.#names = names
+    this.#sessions = sessions
   }
 
   /** Whether there is a pool of this name now. */
@@ -104,18 +107,24 @@ export class PoolRef {
     }
   }
 
-  /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */
+  /**
+   * The value of a Python expression. `locals` are the names that it may use beside the builtins, and beside those that its `session`
+   * has defined on the worker that runs it.
+   */
   async eval(
     expression: string,
     locals?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<unknown> {
-    return this.call(...snippet('eval', expression, locals), options)
+    return this.call(...snippet('eval', expression, locals, this.#namespace(options)), options)
   }
 
-  /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
+  /**
+   * Runs Python statements in a namespace of their own, or in that of their `session` on the worker that runs them; `locals` are
+   * the names in it beside the builtins.
+   */
   async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
-    await this.call(...snippet('exec', code, locals), options)
+    await this.call(...snippet('exec', code, locals, this.#namespace(options)), options)
   }
 
   /**
@@ -251,6 +260,11 @@ export class PoolRef {
       holder.close()
       throw error
     }
+  }
+
+  #namespace(options: CallOptions | undefined): string | undefined {
+    const session = options?.session
+    return typeof session === 'string' ? this.#sessions.namespace(session, this.name) : undefined
   }
 
   #here(): PoolContext {

@@ -5,16 +5,13 @@ import type { NameRegistry } from '../core/services.ts'
 import type { PoolOptions } from '../pools/options.ts'
 import { pool } from '../pools/pool.ts'
 import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '../pools/routes.ts'
+import type { SessionStates } from '../sessions/session-states.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
+import type { ClientCallOptions } from './call-options.ts'
 import type { Context } from './context.ts'
 import { PoolRef } from './pool-ref.ts'
+import { Session, type SessionOptions } from './session.ts'
 import type { ExecOptions } from './snippets.ts'
-
-/** {@link CallOptions}, and which pool. */
-export interface ClientCallOptions extends CallOptions {
-  /** The pool that runs the call. Default: what is registered for the function, else `default`. */
-  readonly pool?: string
-}
 
 const table = { ...callOptionsTable, pool: checks.string }
 
@@ -25,10 +22,18 @@ export class PythonClient {
   readonly #pools = new Map<string, PoolRef>()
   /** @internal Shared by all clients of a tree. */
   readonly routes: Routes
+  /** @internal Shared by all clients of a tree. */
+  readonly sessions: SessionStates
 
   /** @internal Given out by a tree, whose root supervisor gets the pools that {@link startPool} starts. */
-  constructor(names: NameRegistry, supervisor: SupervisorRef, routes = new Routes()) {
+  constructor(
+    names: NameRegistry,
+    supervisor: SupervisorRef,
+    sessions: SessionStates,
+    routes = new Routes(),
+  ) {
     this.#names = names
+    this.sessions = sessions
     this.#supervisor = supervisor
     this.routes = routes
   }
@@ -37,7 +42,7 @@ export class PythonClient {
   pool(name: string): PoolRef {
     let pool = this.#pools.get(name)
     if (pool === undefined) {
-      pool = new PoolRef(name, this.#names)
+      pool = new PoolRef(name, this.#names, this.sessions)
       this.#pools.set(name, pool)
     }
     return pool
@@ -71,6 +76,16 @@ export class PythonClient {
   cast(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): void {
     const { pool = this.routes.lookup(module, fn), ...rest } = resolveOptions(options ?? {}, table, {})
     this.pool(pool).cast(module, fn, args, rest)
+  }
+
+  /**
+   * A session: calls that run one after the other, on one worker where they can, and a state that Node keeps for them. There is nothing to start: two with one id are the
+   * same. Throws `OptionError`.
+   *
+   * @param id whatever names it: a user, a conversation
+   */
+  session(id: string, options: SessionOptions = {}): Session {
+    return new Session(id, this, options)
   }
 
   /**

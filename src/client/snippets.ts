@@ -16,7 +16,7 @@ export function snippet(
   fn: 'eval' | 'exec',
   source: string,
   locals: Readonly<Record<string, unknown>> | undefined,
-  namespace?: number,
+  namespace?: number | string,
 ): [module: string, fn: string, args: unknown[]] {
   if (typeof source !== 'string') {
     throw new OptionError(fn === 'eval' ? 'expression' : 'code', 'a string', source)

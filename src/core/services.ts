@@ -42,6 +42,19 @@ export interface ProcessGuard {
   release(processGroup: number): void
 }
 
+/** Whoever asks from Python: a call that runs. */
+export interface Asker {
+  /** The worker that runs it. */
+  readonly worker: string
+  /** The session that the call belongs to. */
+  readonly session: string | undefined
+  /** Fires when the call is over, however it ended: what it holds is to be let go. */
+  readonly signal: AbortSignal
+}
+
+/** What Python code may ask of Node while a call runs. What it gives, or throws, is the answer. */
+export type OfferedFunction = (args: readonly unknown[], asker: Asker) => unknown
+
 /** What all actors of one tree share. Nothing of it is global: two trees do not see each other. */
 export interface TreeServices {
   readonly clock: Clock
@@ -49,6 +62,8 @@ export interface TreeServices {
   readonly names: NameRegistry
   readonly exits: ExitWatch
   readonly guard: ProcessGuard
+  /** What the tree's Python code may ask for, by name. Those that begin with `otpy.` are otpy's own. */
+  readonly offered: ReadonlyMap<string, OfferedFunction>
   /**
    * What `inspect()` shows of an actor beside its state: supervisors tell their children, workers their process.
    * An actor that has nothing to tell is not in it.

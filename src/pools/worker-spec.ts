@@ -38,6 +38,7 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
           name,
           clock,
           host,
+          offered: services.offered,
           interruptGrace: options.interruptGrace,
           concurrency: options.concurrency,
           sendAhead: options.prefetch !== 0 && options.concurrency === 1,

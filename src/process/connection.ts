@@ -8,6 +8,9 @@ export interface PythonInfo {
   readonly executable: string
 }
 
+/** What a call belongs to, as Python code may ask. */
+export type CallContext = Readonly<Record<string, string>>
+
 /**
  * What a connection tells its owner. Each handler is called from the event loop, never from within a call of the
  * connection's own methods. After `ready` or `refused` come the calls' answers; `closed` is last, and comes always.
@@ -24,6 +27,13 @@ export interface ConnectionHandlers {
   recalled(id: number): void
   /** It was cancelled and has unwound. `tainted`: the process should not be used again. */
   cancelled(id: number, tainted: boolean): void
+  /**
+   * The call that runs asks for something of Node, and waits for {@link Connection.answer} or {@link Connection.refuse}, once.
+   *
+   * @param number the callback's own
+   * @param args an Error: what came cannot be had here
+   */
+  callback(id: number, number: number, name: string, args: readonly unknown[] | Error): void
   /** The call that runs exits the process, in this way; `closed` follows when finalization is through. */
   exiting(exit: ProcessExit): void
   /** All answers of one read have been told. */
@@ -53,7 +63,16 @@ export interface Connection {
     fn: string,
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>> | undefined,
+    context?: CallContext,
   ): void
+  /**
+   * Answers a callback.
+   *
+   * @throws SerializationError as {@link call}; nothing is sent then
+   */
+  answer(id: number, number: number, value: unknown): void
+  /** Answers a callback: the error is raised in Python. */
+  refuse(id: number, number: number, error: Error): void
   /** Bytes that have been sent and that the system has not taken yet. */
   readonly unsentBytes: number
   /** The id of the call that Python has started last, 0 before the first. Also after its death, until {@link dispose}. */

@@ -34,6 +34,9 @@ export function incoming(handlers: ConnectionHandlers, refs: RefResolver, news: 
       case Kind.CANCELLED:
         handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
         break
+      case Kind.CALLBACK:
+        callback(handlers, id, argument, value)
+        break
       case Kind.PONG:
         break
       case Kind.EXITING:
@@ -62,6 +65,21 @@ function result(handlers: ConnectionHandlers, id: number, decode: () => unknown,
     return
   }
   handlers.result(id, value, micros)
+}
+
+function callback(handlers: ConnectionHandlers, id: number, number: number, decode: () => unknown): void {
+  let asked: unknown
+  try {
+    asked = decode()
+  } catch (error) {
+    if (!(error instanceof SerializationError)) throw error
+    handlers.callback(id, number, '', error)
+    return
+  }
+  if (!Array.isArray(asked) || typeof asked[0] !== 'string' || !Array.isArray(asked[1])) {
+    throw new ProtocolError('a name and its arguments were announced, and something else came')
+  }
+  handlers.callback(id, number, asked[0], asked[1])
 }
 
 function asError(value: unknown): Error {

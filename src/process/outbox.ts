@@ -4,6 +4,7 @@ import { ByteWriter } from '../wire/byte-writer.ts'
 import { type EncodeOptions, encodeCall, encodeValue } from '../wire/encode.ts'
 import { beginFrame, endFrame, messageBytes } from '../wire/frames.ts'
 import { HEADER_BYTES } from '../wire/messages.ts'
+import type { CallContext } from './connection.ts'
 
 const SLAB_BYTES = 65_536
 
@@ -51,10 +52,11 @@ export class Outbox {
     id: number,
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>> | undefined,
+    context: CallContext | undefined,
   ): void {
     const start = beginFrame(this.#writer)
     try {
-      encodeCall(this.#writer, args, kwargs, this.#encode)
+      encodeCall(this.#writer, args, kwargs, this.#encode, context)
     } catch (error) {
       this.#writer.pos = start
       throw error

@@ -9,7 +9,7 @@ import type { RefResolver } from '../wire/decode.ts'
 import type { EncodeOptions } from '../wire/encode.ts'
 import { FrameReader } from '../wire/frames.ts'
 import { Flag, Kind, PROTOCOL_VERSION } from '../wire/messages.ts'
-import type { Connection, ConnectionHandlers } from './connection.ts'
+import type { CallContext, Connection, ConnectionHandlers } from './connection.ts'
 import { incoming } from './incoming.ts'
 import { Outbox } from './outbox.ts'
 import { OutputLines } from './output.ts'
@@ -179,6 +179,7 @@ class PythonProcess implements Connection {
     fn: string,
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>> | undefined,
+    context?: CallContext,
   ): void {
     const outbox = this.#outbox
     if (outbox === undefined) return
@@ -193,7 +194,22 @@ class PythonProcess implements Connection {
       outbox.value(Kind.TARGET, target, 0, [module, fn], 'target')
       functions.set(fn, target)
     }
-    outbox.call(Kind.CALL, kwargs === undefined ? 0 : Flag.KWARGS, target, id, args, kwargs)
+    const flags = (kwargs === undefined ? 0 : Flag.KWARGS) | (context === undefined ? 0 : Flag.CONTEXT)
+    outbox.call(Kind.CALL, flags, target, id, args, kwargs, context)
+  }
+
+  answer(id: number, number: number, value: unknown): void {
+    this.#outbox?.value(Kind.CALLBACK_RESULT, number, id, value, 'answer')
+  }
+
+  refuse(id: number, number: number, error: Error): void {
+    try {
+      this.#outbox?.value(Kind.CALLBACK_ERROR, number, id, error, 'error')
+    } catch {
+      // Something in it has no form, or it is too long. Its name and what it says are left.
+      const plain = Object.assign(new Error(error.message.slice(0, 1_000)), { name: error.name, stack: '' })
+      this.#outbox?.value(Kind.CALLBACK_ERROR, number, id, plain, 'error')
+    }
   }
 
   get unsentBytes(): number {

@@ -35,7 +35,8 @@ export function encodeValue(writer: ByteWriter, value: unknown, path: string, op
 }
 
 /**
- * Appends the pickle of a call's arguments: a tuple of `args`, or, with `kwargs`, a tuple of that tuple and a dict.
+ * Appends the pickle of a call's arguments: a tuple of `args`; with `kwargs` a tuple of that tuple and a dict; with `context` a
+ * tuple of that tuple, a dict or None, and a dict.
  *
  * @throws SerializationError as {@link encodeValue}, with paths as `args[0].rows[3]` and `kwargs.indent`
  */
@@ -44,6 +45,7 @@ export function encodeCall(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>> | undefined,
   options: EncodeOptions,
+  context?: Readonly<Record<string, unknown>>,
 ): void {
   const start = writer.pos
   const buffers = writer.buffers.length
@@ -53,8 +55,13 @@ export function encodeCall(
     if (kwargs !== undefined) {
       encoder.root = 'kwargs'
       encoder.writeDict(kwargs)
-      encoder.tuple(2)
     }
+    if (context !== undefined) {
+      if (kwargs === undefined) encoder.byte(op.NONE)
+      encoder.root = 'context'
+      encoder.writeDict(context)
+      encoder.tuple(3)
+    } else if (kwargs !== undefined) encoder.tuple(2)
     end(encoder, start)
   } catch (error) {
     throw fail(encoder, error, start, buffers)

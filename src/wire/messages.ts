@@ -11,9 +11,13 @@ export const Kind = {
   CONFIG: 1,
   /** Node → Python. Argument: a target's number. Payload: `(module, qualified name)`. */
   TARGET: 2,
-  /** Node → Python. Argument: the target's number. Payload: `args`, or `(args, kwargs)` with {@link Flag.KWARGS}. */
+  /** Node → Python. Argument: the target's number. Payload: `args`, or see {@link Flag.KWARGS} and {@link Flag.CONTEXT}. */
   CALL: 3,
 
+  /** Node → Python, the answer to CALLBACK. Argument: the callback's number; id: the call's. Payload: the value. */
+  CALLBACK_RESULT: 7,
+  /** The same when it failed. Payload: the exception. */
+  CALLBACK_ERROR: 8,
   /** Node → Python: answer with PONG when nothing runs. */
   PING: 10,
   /** Node → Python, to a worker that runs several calls at a time: interrupt the call with this id. */
@@ -35,6 +39,8 @@ export const Kind = {
   CANCELLED: 22,
   /** Python → Node: the call asked the process to exit. Argument: the exit status. */
   EXITING: 23,
+  /** Python → Node, while a call runs. Argument: the callback's number; id: the call's. Payload: `(name, arguments)`. */
+  CALLBACK: 27,
   /** Python → Node: the answer to PING. */
   PONG: 29,
 } as const
@@ -46,6 +52,8 @@ export const Flag = {
   PADDED: 2,
   /** CANCELLED: a safety net, as imports are not interrupted: one was cut all the same, and modules may be half made. */
   TAINTED: 4,
+  /** CALL: the payload is `(args, kwargs or None, context)`; the context is a dict of what the call belongs to. */
+  CONTEXT: 8,
 } as const
 
 /** Bytes before the payload. */

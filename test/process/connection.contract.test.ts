@@ -11,7 +11,7 @@ import { FIXTURES, PYTHON } from '../support/python-options.ts'
 
 type Told =
   | readonly ['ready' | 'refused' | 'exiting' | 'closed']
-  | readonly ['result' | 'failed' | 'recalled' | 'cancelled', number, unknown?]
+  | readonly ['result' | 'failed' | 'recalled' | 'cancelled' | 'callback', number, unknown?]
 
 /** A connection with all that it has told, and with hands for what the other side does by itself when it is real. */
 interface Subject {
@@ -38,6 +38,7 @@ function recorder() {
     failed: (id, error) => tell('failed', id, (error as Error & { pythonType?: string }).pythonType),
     recalled: (id) => tell('recalled', id),
     cancelled: (id) => tell('cancelled', id),
+    callback: (id, number, name, args) => tell('callback', id, [number, name, args]),
     exiting: () => tell('exiting'),
     drained: () => undefined,
     line: () => undefined,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SimulatedClock } from 'xstate'
 import { OptionError, SerializationError, SessionError } from '../../src/core/errors.ts'
 import type { SessionsOptions } from '../../src/sessions/options.ts'
-import { Sessions } from '../../src/sessions/sessions.ts'
+import { SessionStates } from '../../src/sessions/session-states.ts'
 import type { SessionStore } from '../../src/sessions/store.ts'
 import { NdArray } from '../../src/wire/nd-array.ts'
 import {
@@ -53,10 +53,10 @@ afterEach(() => void vi.useRealTimers())
 
 describe.each(Object.keys(stores))('sessions kept in %s', (name) => {
   let clock: SimulatedClock
-  const sessions = (options: SessionsOptions = {}): Sessions => {
+  const sessions = (options: SessionsOptions = {}): SessionStates => {
     clock = new SimulatedClock()
     const store = stores[name]!()
-    return new Sessions(clock, store === undefined ? options : { store, ...options })
+    return new SessionStates(clock, store === undefined ? options : { store, ...options })
   }
   const pass = (ms: number): void => {
     vi.setSystemTime(Date.now() + ms)
@@ -270,12 +270,12 @@ describe.each(Object.keys(stores))('sessions kept in %s', (name) => {
       }),
     )
     await began.promise
-    const space = s.namespace('a')
+    const space = s.namespace('a', 'default')
     await s.end('a')
     open.open()
     expect((await update).code).toBe('session_ended')
     expect(await s.keys('a')).toEqual([])
-    expect(s.namespace('a')).not.toBe(space)
+    expect(s.namespace('a', 'default')).not.toBe(space)
     await s.set('a', 'n', 3)
     expect(await s.all('a')).toEqual(new Map([['n', 3]]))
   })

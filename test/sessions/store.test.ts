@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { SimulatedClock } from 'xstate'
 import { OptionError, type SessionError } from '../../src/core/errors.ts'
-import { Sessions } from '../../src/sessions/sessions.ts'
+import { SessionStates } from '../../src/sessions/session-states.ts'
 import { MemoryStore } from '../../src/sessions/store.ts'
 import { rejection } from '../support/python.ts'
 
 describe('sessions in this process', () => {
   it('are at most maxSessions; one more is refused, and none forgotten for it', async () => {
-    const s = new Sessions(new SimulatedClock(), { maxSessions: 2 })
+    const s = new SessionStates(new SimulatedClock(), { maxSessions: 2 })
     await s.set('a', 'k', 1)
     await s.set('b', 'k', 1)
     expect((await rejection<SessionError>(s.set('c', 'k', 1))).code).toBe('session_quota')
@@ -35,7 +35,7 @@ describe('a store', () => {
   }
 
   it('that fails is a SessionError with the cause', async () => {
-    const s = new Sessions(new SimulatedClock(), { store: failing })
+    const s = new SessionStates(new SimulatedClock(), { store: failing })
     const error = await rejection<SessionError>(s.set('a', 'k', 1))
     expect(error.code).toBe('session_store')
     expect(error.session).toBe('a')
@@ -46,7 +46,7 @@ describe('a store', () => {
   it.each([1, 'text', [], { written: 1, values: [['k']] }])(
     'that holds %j is a SessionError',
     async (rubbish) => {
-      const s = new Sessions(new SimulatedClock(), { store: { ...failing, get: () => rubbish } })
+      const s = new SessionStates(new SimulatedClock(), { store: { ...failing, get: () => rubbish } })
       expect((await rejection<SessionError>(s.get('a', 'k'))).code).toBe('session_store')
     },
   )
@@ -54,7 +54,7 @@ describe('a store', () => {
   it('that never answers makes others wait no longer than lockTimeout', async () => {
     const clock = new SimulatedClock()
     const never = new Promise(() => undefined)
-    const s = new Sessions(clock, { store: { ...failing, set: () => never }, lockTimeout: 100 })
+    const s = new SessionStates(clock, { store: { ...failing, set: () => never }, lockTimeout: 100 })
     void s.set('a', 'one', 1)
     await null
     const other = rejection<SessionError>(s.set('a', 'two', 1))
@@ -65,9 +65,9 @@ describe('a store', () => {
 
   it('is an object with get, set and delete', () => {
     for (const store of [1, {}, { get: () => 1, set: () => 1 }]) {
-      expect(() => new Sessions(new SimulatedClock(), { store: store as never })).toThrow(OptionError)
+      expect(() => new SessionStates(new SimulatedClock(), { store: store as never })).toThrow(OptionError)
     }
-    expect(() => new Sessions(new SimulatedClock(), { ttl: 0 })).toThrow(
+    expect(() => new SessionStates(new SimulatedClock(), { ttl: 0 })).toThrow(
       'expected milliseconds (a number greater than 0, or Infinity) for option "sessions: ttl", got 0',
     )
   })

@@ -17,6 +17,8 @@ export class FakeConnection implements Connection {
   /** Sent, and not yet started. */
   readonly waiting: FakeCall[] = []
   readonly interrupted: number[] = []
+  /** What was answered to callbacks. */
+  readonly answers: [call: number, callback: number, answer: unknown][] = []
   killed = false
   ended = false
   #running: FakeCall | undefined
@@ -34,6 +36,14 @@ export class FakeConnection implements Connection {
 
   call(id: number, _module: string, fn: string, args: readonly unknown[]): void {
     if (!this.#dead) this.waiting.push({ id, fn, args })
+  }
+
+  answer(id: number, number: number, value: unknown): void {
+    this.answers.push([id, number, value])
+  }
+
+  refuse(id: number, number: number, error: Error): void {
+    this.answers.push([id, number, error])
   }
 
   started(): number {

@@ -9,6 +9,7 @@ import { CallObserver } from '../../src/actors/pool/observer.ts'
 import { WorkerLink } from '../../src/actors/worker/link.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import type { TreeEvents } from '../../src/core/events.ts'
+import type { OfferedFunction } from '../../src/core/services.ts'
 import { FakeConnection } from './fake-connection.ts'
 
 interface FakePoolOptions {
@@ -22,6 +23,7 @@ export class FakePool {
   readonly clock = new SimulatedClock()
   readonly events = new EventEmitter<TreeEvents>()
   readonly dispatcher: Dispatcher
+  readonly offered = new Map<string, OfferedFunction>()
   readonly #sendAhead: boolean
   readonly #concurrency: number
   #count = 0
@@ -62,6 +64,7 @@ export class FakePool {
       interruptGrace: 1_000,
       concurrency: this.#concurrency,
       sendAhead: this.#sendAhead && this.#concurrency === 1,
+      offered: this.offered,
       onLine: () => undefined,
       connect: (handlers) => {
         connection = new FakeConnection(handlers)

@@ -1,6 +1,8 @@
 import { AbortError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
+import type { OfferedFunction } from '../../core/services.ts'
 import type { Connection } from '../../process/connection.ts'
 import type { Call, CallHolder } from '../call.ts'
+import { Callbacks } from './callbacks.ts'
 import { Interrupter, type InterrupterOptions, type Interruptible } from './interrupter.ts'
 import { SendAhead } from './send-ahead.ts'
 
@@ -36,6 +38,8 @@ export interface WorkerCallsOptions extends InterrupterOptions {
   readonly host: WorkerHost
   /** Whether calls may be sent while another one runs; not with a `concurrency` above 1. */
   readonly sendAhead: boolean
+  /** What its calls may ask of Node while they run. */
+  readonly offered: ReadonlyMap<string, OfferedFunction>
 }
 
 /**
@@ -66,6 +70,11 @@ export class WorkerCalls implements CallHolder, Interruptible {
   #stalledBy = 0
   readonly #interrupter: Interrupter
   #recallTimer: unknown
+  /** Made when a call asks for the first time. */
+  #callbacks: Callbacks | undefined
+  /** What the present read has brought: questions alone are no progress of the calls behind. */
+  #wasAsked = false
+  #wasAnswered = false
   #open = false
 
   constructor(connection: Connection, options: WorkerCallsOptions) {
@@ -137,8 +146,9 @@ export class WorkerCalls implements CallHolder, Interruptible {
 
   /** Sends a call. Throws `SerializationError` when an argument has no form; the worker is as before then. */
   send(call: Call): void {
-    const { module, fn, args, kwargs } = call
-    this.connection.call(this.#lastId + 1, module, fn, args, kwargs)
+    const { module, fn, args, kwargs, session } = call
+    const context = session === undefined ? undefined : { session }
+    this.connection.call(this.#lastId + 1, module, fn, args, kwargs, context)
     if (this.#concurrency > 1) call.trouble.sentAt = this.#options.clock.now()
     else if (this.#sent.size === 0) this.#lastProgress = this.#options.clock.now()
     call.state = 'sent'
@@ -216,6 +226,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
     const call = this.#sent.get(id)
     if (call === undefined) return
     this.#sent.delete(id)
+    this.#wasAnswered = true
     // It looked as if it had started, and was given up as running.
     this.#interrupter.stop(call)
     this.#handBack([call])
@@ -231,9 +242,18 @@ export class WorkerCalls implements CallHolder, Interruptible {
     if (call.session !== undefined) this.#options.host.left(call)
   }
 
+  callback(id: number, number: number, name: string, args: readonly unknown[] | Error): void {
+    this.#wasAsked = true
+    this.#callbacks ??= new Callbacks(this.name, this.connection, this.#options.offered)
+    const call = this.#sent.get(id)
+    if (call === undefined || call.state === 'settled') this.#callbacks.refuse(id, number)
+    else this.#callbacks.asked(id, number, name, args, call.session)
+  }
+
   drained(): void {
     this.heard++
-    this.#lastProgress = this.#options.clock.now()
+    if (this.#wasAnswered || !this.#wasAsked) this.#lastProgress = this.#options.clock.now()
+    this.#wasAnswered = this.#wasAsked = false
     if (this.#interrupter.condemned) this.#interrupter.check()
     if (this.#open) this.#options.host.freed(this)
   }
@@ -242,6 +262,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
   close(exit: ProcessExit, cause?: Error): void {
     this.#open = false
     this.#clearTimers()
+    this.#callbacks?.close()
     const started = this.connection.started()
     const lost: Call[] = []
     const untouched: Call[] = []
@@ -297,6 +318,8 @@ export class WorkerCalls implements CallHolder, Interruptible {
     const call = this.#sent.get(id)
     if (call === undefined) return undefined
     this.#sent.delete(id)
+    this.#callbacks?.ended(id)
+    this.#wasAnswered = true
     this.answered++
     if (micros !== undefined) this.#ahead.note(micros)
     if (this.#interrupter.busy) this.#interrupter.stop(call)
@@ -337,6 +360,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
   /** Answers the caller now, and gets Python out of the call. */
   #abandon(call: Call, error: Error): void {
     this.#options.host.failed(call, error, 0)
+    this.#callbacks?.ended(call.wireId)
     this.#interrupter.start(call)
     if (this.#concurrency === 1) this.recall()
   }

@@ -55,6 +55,7 @@ export class WorkerLink {
           calls().cancelled(id)
           if (tainted) calls().spoil()
         },
+        callback: (id, number, name, args) => calls().callback(id, number, name, args),
         exiting: (exit) => this.#exiting(exit),
         drained: () => calls().drained(),
         line: (stream, line, dropped) => this.options.onLine(this, stream, line, dropped),

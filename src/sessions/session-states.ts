@@ -13,17 +13,24 @@ interface Known {
   ttl: number | undefined
   /** Names what `eval` and `exec` define in it; new when it starts anew. */
   namespace: string | undefined
+  /** The pools whose workers may have it. */
+  readonly pools: Set<string>
 }
 
-/** A key's lock, and what is there. */
-export interface Begun {
-  readonly held: Held
+/** What is under a key. */
+export interface Found {
   readonly found: boolean
+  /** Undefined when nothing was found. */
   readonly value: unknown
 }
 
+/** A key's lock, and what is there. */
+export interface Begun extends Found {
+  readonly held: Held
+}
+
 /** The state of all sessions of a tree. Every method takes its arguments before it waits for anything. */
-export class Sessions {
+export class SessionStates {
   readonly #clock: Clock
   readonly #options: ResolvedSessionsOptions
   readonly #records: Records
@@ -47,18 +54,24 @@ export class Sessions {
     this.#know(id).ttl = ttl
   }
 
-  /** The name of what `eval` and `exec` define in this session. */
-  namespace(id: string): string {
+  /** The name of what `eval` and `exec` define in this session, for a worker of this pool. */
+  namespace(id: string, pool: string): string {
     const known = this.#know(id)
     known.namespace ??= `session ${++this.#namespaces}`
+    known.pools.add(pool)
     return known.namespace
   }
 
   /** The value under a key; undefined when there is none. Rejects with `SessionError`. */
   async get(id: string, key: string): Promise<unknown> {
+    return (await this.find(id, key)).value
+  }
+
+  /** {@link get}, where it matters whether there is a value. */
+  async find(id: string, key: string): Promise<Found> {
     checkKey(key)
     const text = (await this.#records.read(id)).get(key)
-    return text === undefined ? undefined : storedValue(text)
+    return { found: text !== undefined, value: text === undefined ? undefined : storedValue(text) }
   }
 
   async has(id: string, key: string): Promise<boolean> {
@@ -115,8 +128,7 @@ export class Sessions {
     checkKey(key)
     const held = await this.#hold(id, key, signal)
     try {
-      const text = (await this.#records.read(id)).get(key)
-      return { held, found: text !== undefined, value: text === undefined ? undefined : storedValue(text) }
+      return { held, ...(await this.find(id, key)) }
     } catch (error) {
       held.release()
       throw error
@@ -132,9 +144,15 @@ export class Sessions {
     })
   }
 
-  /** Forgets the session's state, and all that this process knows of it. Updates that are under way are refused. */
-  async end(id: string): Promise<void> {
+  /**
+   * Forgets the session's state, and all that this process knows of it. Updates that are under way are refused.
+   *
+   * @param forget told at once of each pool whose workers may have names of this session
+   */
+  async end(id: string, forget: (pool: string, namespace: string) => void = () => {}): Promise<void> {
+    const { namespace, pools } = this.#known.get(id) ?? {}
     this.#known.delete(id)
+    if (namespace !== undefined) for (const pool of pools ?? []) forget(pool, namespace)
     await this.#records.change(id, (values) => {
       const error = new SessionError('session_ended', id, 'it ended meanwhile')
       for (const held of this.#held.get(id) ?? []) held.end(error)
@@ -176,7 +194,7 @@ export class Sessions {
 
   #know(id: string): Known {
     let known = this.#known.get(id)
-    if (known === undefined) known = { ttl: undefined, namespace: undefined }
+    if (known === undefined) known = { ttl: undefined, namespace: undefined, pools: new Set() }
     else this.#known.delete(id)
     this.#known.set(id, known)
     if (this.#known.size > this.#options.maxSessions) this.#known.delete(this.#known.keys().next().value!)
