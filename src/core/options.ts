@@ -21,6 +21,8 @@ export const checks = {
   positive: check('a whole number of at least 1', (v) => Number.isSafeInteger(v) && (v as number) >= 1),
   /** A count that may be Infinity. */
   limit: check('a whole number of at least 0, or Infinity', (v) => isWholeOrInfinite(v, 0)),
+  /** A count of at least 1 that may be Infinity. */
+  positiveLimit: check('a whole number of at least 1, or Infinity', (v) => isWholeOrInfinite(v, 1)),
   /** Milliseconds, Infinity allowed: a timer that may never fire. */
   milliseconds: check(
     'milliseconds (a number of at least 0, or Infinity)',

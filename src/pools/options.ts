@@ -62,6 +62,11 @@ export interface PoolOptions {
   readonly healthCheck?: Partial<HealthCheck>
   /** Milliseconds that a worker may take to be ready. Default 10,000. */
   readonly startTimeout?: number
+  /**
+   * Workers that may start at the same time: at first, when they are replaced, and when there are to be more; the others wait until one is ready, or
+   * has failed. Default: all.
+   */
+  readonly startConcurrency?: number
   /** When the pool counts as started: at its `first` ready worker, or when `all` are. Default `first`. */
   readonly ready?: 'first' | 'all'
   /** Rounds of starting workers that may all fail within `maxSeconds`, while none is ready, before the pool gives up. Default 3. */
@@ -134,6 +139,7 @@ const table: CheckTable<PoolOptions> = {
   idleTimeout: checks.milliseconds,
   healthCheck: checks.object,
   startTimeout: checks.milliseconds,
+  startConcurrency: checks.positiveLimit,
   ready: checks.oneOf('first', 'all'),
   maxRestarts: checks.count,
   maxSeconds: checks.seconds,
@@ -186,6 +192,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
       idleTimeout: Number.POSITIVE_INFINITY,
       healthCheck: {},
       startTimeout: 10_000,
+      startConcurrency: Number.POSITIVE_INFINITY,
       ready: 'first',
       maxRestarts: 3,
       maxSeconds: 5,

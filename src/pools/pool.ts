@@ -7,6 +7,7 @@ import { mayGrow, poolMachine, poolStatistics } from '../actors/pool/machine.ts'
 import { CallObserver } from '../actors/pool/observer.ts'
 import { RefTable } from '../actors/ref-table.ts'
 import { HealthWatch } from '../actors/worker/health.ts'
+import { StartGate } from '../actors/worker/start-gate.ts'
 import type { ChildSpec, StartContext } from '../core/child-spec.ts'
 import { StartError, SupervisorError } from '../core/errors.ts'
 import type { TreeServices } from '../core/services.ts'
@@ -73,6 +74,7 @@ class PoolMembers {
   /** What is being done to each slot, one after the other. */
   readonly #turns = new Map<number, Promise<void>>()
   readonly #refs = new RefTable()
+  readonly #gate: StartGate | undefined
   readonly #rounds: StartRounds
   readonly #dispatcher: Dispatcher
   #supervisor: AnyActorRef | undefined
@@ -86,6 +88,8 @@ class PoolMembers {
     this.#executable = executable
     this.#services = services
     const { clock, events } = services
+    const { startConcurrency } = options
+    this.#gate = startConcurrency === Number.POSITIVE_INFINITY ? undefined : new StartGate(startConcurrency)
     this.#rounds = new StartRounds({
       backoff: options.backoff,
       requested: () => this.#roster.size,
@@ -224,6 +228,7 @@ class PoolMembers {
         options: this.#options,
         host: this.#dispatcher,
         refs: this.#refs,
+        gate: this.#gate,
         started: (name, link, state) => this.#roster.started(name, link, state),
       },
       slot,

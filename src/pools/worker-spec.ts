@@ -2,6 +2,7 @@ import type { RefTable } from '../actors/ref-table.ts'
 import type { WorkerHost } from '../actors/worker/calls.ts'
 import type { WorkerLink } from '../actors/worker/link.ts'
 import { workerMachine } from '../actors/worker/machine.ts'
+import type { StartGate } from '../actors/worker/start-gate.ts'
 import type { ChildSpec } from '../core/child-spec.ts'
 import { LONGEST_TIMER_MS } from '../core/clock.ts'
 import { spawnPython } from '../process/spawn.ts'
@@ -17,6 +18,8 @@ export interface WorkerSpecOptions {
   readonly options: ResolvedPoolOptions
   readonly host: WorkerHost
   readonly refs: RefTable
+  /** Undefined when all may start at the same time. */
+  readonly gate: StartGate | undefined
   /** Told of each process that a worker gets. */
   readonly started: (name: string, link: WorkerLink, state: () => string) => void
 }
@@ -43,6 +46,7 @@ export function workerSpec(shared: WorkerSpecOptions, slot: number): ChildSpec {
           concurrency: options.concurrency,
           sendAhead: options.prefetch !== 0 && options.concurrency === 1,
           startTimeout: options.startTimeout,
+          gate: shared.gate,
           connect: (handlers) =>
             spawnPython(
               {

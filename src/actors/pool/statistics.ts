@@ -85,7 +85,7 @@ export interface WorkerStatistics {
   readonly id: string
   /** Its process; undefined when it could not be made, and while it waits for a restart. */
   readonly pid: number | undefined
-  /** The state of its statechart, with dots: `ready.idle`, `ready.busy`, `ready.leased`; `starting`, or `restarting` while it waits for a restart. */
+  /** The state of its statechart, with dots: `ready.idle`, `ready.busy`, `ready.leased`; `starting`, `waiting` while others start first (`startConcurrency`), or `restarting` while it waits for a restart. */
   readonly state: string
   /** Calls answered by the process that it has now. */
   readonly calls: number

@@ -1,15 +1,20 @@
 import { describeExit, type ProcessExit, PythonError, StartError } from '../../core/errors.ts'
 import type { Connection, ConnectionHandlers, PythonInfo } from '../../process/connection.ts'
 import { WorkerCalls, type WorkerCallsOptions } from './calls.ts'
+import type { StartGate } from './start-gate.ts'
 
 /** What a worker's process tells the worker's statechart. */
 export type LinkEvent =
+  /** Its process is started now. Told only when it may have had to wait for that. */
+  | { readonly type: 'process.starting' }
   | { readonly type: 'process.ready'; readonly info: PythonInfo }
   | { readonly type: 'process.refused'; readonly error: StartError }
   | { readonly type: 'process.closed'; readonly exit: ProcessExit; readonly error: Error | undefined }
 
 /** How a worker comes to its process. */
 export interface LinkOptions extends WorkerCallsOptions {
+  /** Where it waits until its process may be started; undefined: it may be at once. */
+  readonly gate?: StartGate | undefined
   readonly connect: (handlers: ConnectionHandlers) => Connection
   readonly onLine: (link: WorkerLink, stream: 'stdout' | 'stderr', line: string, dropped: number) => void
 }
@@ -23,9 +28,17 @@ export class WorkerLink {
   exit: ProcessExit | undefined
   #closed = false
   #exitTimer: unknown
+  #startOver: (() => void) | undefined
+  #mayStart: boolean
 
   constructor(options: LinkOptions) {
     this.options = options
+    this.#mayStart = options.gate === undefined
+  }
+
+  /** Whether others start first. */
+  get mustWait(): boolean {
+    return !this.#mayStart
   }
 
   get pid(): number | undefined {
@@ -39,12 +52,26 @@ export class WorkerLink {
 
   /** Starts the process. `tell` hears of its life until it is closed. */
   start(tell: (event: LinkEvent) => void): void {
+    const { gate } = this.options
+    if (gate === undefined) {
+      this.#connect(tell)
+      return
+    }
+    this.#startOver = gate.enter(() => {
+      this.#mayStart = true
+      tell({ type: 'process.starting' })
+      this.#connect(tell)
+    })
+  }
+
+  #connect(tell: (event: LinkEvent) => void): void {
     const { name } = this.options
     const calls = (): WorkerCalls => this.calls!
     this.calls = new WorkerCalls(
       this.options.connect({
         ready: (info) => {
           this.info = info
+          this.#startOver?.()
           tell({ type: 'process.ready', info })
         },
         refused: (error) => tell({ type: 'process.refused', error: refusal(name, error) }),
@@ -60,6 +87,7 @@ export class WorkerLink {
         drained: () => calls().drained(),
         line: (stream, line, dropped) => this.options.onLine(this, stream, line, dropped),
         closed: (exit, error) => {
+          this.#startOver?.()
           this.#close(exit, error)
           calls().connection.dispose()
           this.options.clock.clearTimeout(this.#exitTimer)
@@ -72,6 +100,7 @@ export class WorkerLink {
 
   /** Kills the process if it is there; for when nobody can wait. */
   dispose(): void {
+    if (this.calls === undefined) this.#startOver?.()
     this.calls?.connection.kill()
   }
 

@@ -72,6 +72,9 @@ const machine = setup({
       throw context.failure
     },
   },
+  guards: {
+    mustWait: ({ context }) => context.link.mustWait,
+  },
   delays: {
     startTimeout: ({ context }) => Math.min(context.startTimeout, LONGEST_TIMER_MS),
   },
@@ -85,7 +88,10 @@ const machine = setup({
   invoke: { src: 'process', input: ({ context }) => context.link },
   initial: 'starting',
   states: {
+    /** Others start first. */
+    waiting: { on: { 'process.starting': 'starting', 'otpy.shutdown': 'stopped' } },
     starting: {
+      always: { guard: 'mustWait', target: 'waiting' },
       after: { startTimeout: { target: 'giving_up', actions: 'keepTimeout' } },
       on: {
         'process.ready': 'ready',
