@@ -12,7 +12,8 @@ _NUMBERS = 0xFFFFFFFF
 class Questions:
     """What is common to workers that run one call at a time and those that run several."""
 
-    def __init__(self, limit):
+    def __init__(self, connection, limit):
+        self._connection = connection
         self._limit = limit
         """Bytes that a question may have: Node takes no more."""
         self._numbers = count(1)
@@ -46,6 +47,8 @@ class Questions:
             told(None)
 
     def _encode(self, name, args):
+        if self._connection.forked:
+            raise RuntimeError("a forked process cannot ask Node: only the worker itself can")
         pieces, buffers = codec.encode((name, args), "arguments")
         size = sum(map(len, pieces)) + sum(memoryview(data).nbytes for _, data in buffers)
         if size > self._limit:
@@ -77,8 +80,7 @@ class MainThreadQuestions(Questions):
     """
 
     def __init__(self, connection, aside, thread, limit):
-        super().__init__(limit)
-        self._connection = connection
+        super().__init__(connection, limit)
         self._aside = aside
         """Frames that came while a question was waited for, and are for later."""
         self._thread = thread

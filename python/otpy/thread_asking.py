@@ -15,7 +15,7 @@ class ThreadQuestions(Questions):
     """
 
     def __init__(self, connection, limit, broken):
-        super().__init__(limit)
+        super().__init__(connection, limit)
         self._outgoing = SimpleQueue()
         threading.Thread(target=self._write, args=(connection, broken), name="otpy-ask", daemon=True).start()
 

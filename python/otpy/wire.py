@@ -51,6 +51,8 @@ class Connection:
         self._pack = _HEADER.pack
         self._data = b""
         self._pos = 0
+        self.forked = False
+        """Whether this is a child that was forked in the middle of a call."""
 
     @property
     def buffered(self):
@@ -198,6 +200,7 @@ class Connection:
     def close_after_fork(self):
         """For a forked child: lets go of the descriptor, so that the worker's end can be seen by Node."""
         self._socket.close()
+        self.forked = True
         self.send = self.read = _leave
 
 

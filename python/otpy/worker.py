@@ -13,6 +13,7 @@ _CONNECTION_FD = 3
 _PAGE_FD = 4
 _PAGE_BYTES = 4096
 _MAX_U32 = 0xFFFFFFFF
+_NAMED = wire.KWARGS | wire.CONTEXT
 
 
 async def _nothing():
@@ -134,8 +135,8 @@ class Worker:
         self._aside = deque()
         """Frames that came while a call asked Node, for after it."""
         self._questions = None
-        self._belongs = None
-        """What the call that runs was sent with."""
+        self._belongs = None, None
+        """The last call that was sent with a context, and that."""
 
     def prepare(self):
         """Everything that comes before the first call: search path, preloaded modules, the initializer."""
@@ -182,7 +183,9 @@ class Worker:
             frame = payload = buffers = None
 
     def asker(self):
-        return self._page[_FIRST_SLOT], self._belongs
+        call, context = self._belongs
+        running = self._page[_FIRST_SLOT]
+        return running, context if call == running else None
 
     def questions(self):
         if self._questions is None:
@@ -201,13 +204,13 @@ class Worker:
                 function = self._callables[target] = targets.resolve(*self._names[target])
             arguments = codec.decode(payload, buffers)
             payload = buffers = None
-            if flags & wire.CONTEXT:
-                positional, named, self._belongs = arguments
-                arguments = None
-                cancellation.armed = True
-                result = _invoke_named(function, positional, named or {})
-            elif flags & wire.KWARGS:
-                positional, named = arguments
+            if flags & _NAMED:
+                if flags & wire.CONTEXT:
+                    positional, named, context = arguments
+                    named = named or {}
+                    self._belongs = call, context
+                else:
+                    positional, named = arguments
                 arguments = None
                 cancellation.armed = True
                 result = _invoke_named(function, positional, named)
@@ -220,7 +223,7 @@ class Worker:
         except BaseException as raised:
             cancellation.armed = False
             error = raised
-        positional = named = arguments = self._belongs = None
+        positional = named = arguments = None
         micros = min((perf_counter_ns() - started) // 1000, _MAX_U32)
         if error is None:
             self._answer(call, micros, result)

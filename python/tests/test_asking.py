@@ -158,6 +158,26 @@ class Asking(unittest.TestCase):
         self.meanwhile(lambda: self.node.send(wire.CALLBACK_RESULT, self.node.question()[0], value="whole"))
         self.assertEqual(self.questions.ask(5, "f", ()), "whole")
 
+    def test_an_interrupt_while_a_question_is_sent_waits(self):
+        page = [0] * 16
+        page[8] = page[1] = 5
+        cancellation.install(page, [])
+        self.addCleanup(signal.signal, signal.SIGURG, signal.SIG_DFL)
+        send = self.connection.send
+
+        def interrupted(*frame):
+            os.kill(os.getpid(), signal.SIGURG)
+            send(*frame)
+
+        self.connection.send = interrupted
+        self.meanwhile(lambda: self.node.send(wire.CALLBACK_RESULT, self.node.question()[0], value="sent"))
+        self.assertEqual(self.questions.ask(5, "f", ()), "sent")
+
+    def test_a_forked_process_does_not_ask(self):
+        self.connection.forked = True
+        with self.assertRaisesRegex(RuntimeError, "forked"):
+            self.questions.ask(1, "f", ())
+
     def test_coroutines_ask_at_the_same_time(self):
         def node():
             questions = [self.node.question() for _ in range(3)]

@@ -27,6 +27,7 @@ export class Records {
   readonly #options: ResolvedSessionsOptions
   readonly #turns: OneAtATime
   readonly #ttlOf: (id: string) => number | undefined
+  #closed = false
 
   /** @param ttlOf what was said of this session's time to live, when something was */
   constructor(clock: Clock, options: ResolvedSessionsOptions, ttlOf: (id: string) => number | undefined) {
@@ -80,6 +81,7 @@ export class Records {
   }
 
   close(): void {
+    this.#closed = true
     this.#memory?.close()
   }
 
@@ -93,6 +95,7 @@ export class Records {
   }
 
   async #use<T>(id: string, fn: () => T): Promise<Awaited<T>> {
+    if (this.#closed) throw new SessionError('session_ended', id, 'the tree has stopped')
     try {
       return await fn()
     } catch (error) {

@@ -161,10 +161,13 @@ export class SessionStates {
     })
   }
 
+  /** Everything is refused from now on, and nothing is held any more. */
   close(): void {
-    this.#keys.close(new SessionError('session_ended', '', 'the tree has stopped'))
-    for (const all of this.#held.values()) for (const held of all) held.release()
     this.#records.close()
+    const stopped = (id: string): SessionError =>
+      new SessionError('session_ended', id, 'the tree has stopped')
+    this.#keys.close(stopped('of any id'))
+    for (const [id, all] of this.#held) for (const held of all) held.end(stopped(id))
   }
 
   #commit(held: Held, change: (values: Map<string, string>) => boolean): Promise<void> {

@@ -28,6 +28,20 @@ interface Kept {
   deadline: Deadline<Kept> | undefined
 }
 
+/** Time whose timers do not keep Node running: there is nobody to tell that a session has expired. */
+function unheld(clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    setTimeout(fn, ms) {
+      const timer = clock.setTimeout(fn, ms)
+      ;(timer as Partial<NodeJS.Timeout>).unref?.()
+      // Behind an object of its own, so that nobody can make it hold Node again.
+      return { timer }
+    },
+    clearTimeout: (handle) => clock.clearTimeout((handle as { timer: unknown } | undefined)?.timer),
+  }
+}
+
 /** Nothing was kept: as many sessions are there as there may be. */
 export class StoreFull extends Error {}
 
@@ -39,7 +53,7 @@ export class MemoryStore implements SessionStore {
 
   constructor(clock: Clock, maxSessions: number) {
     this.#maxSessions = maxSessions
-    this.#deadlines = new Deadlines(clock, ({ name }) => this.#kept.delete(name))
+    this.#deadlines = new Deadlines(unheld(clock), ({ name }) => this.#kept.delete(name))
   }
 
   get size(): number {

@@ -95,6 +95,21 @@ describe.each([1, 4])('otpy.session() in a worker that runs up to %i calls at a 
     },
   )
 
+  it('answers calls that were sent ahead while others ask, in order', async () => {
+    const py = await start({ concurrency })
+    // So that calls are short by experience, and sent ahead.
+    await Promise.all(Array.from({ length: 50 }, (_, n) => py.call('session_work', 'note', [n])))
+    await py.call('session_work', 'noted')
+    const all = Array.from({ length: 100 }, (_, n) =>
+      n % 4 === 0 ? py.session('a').call('session_work', 'add', ['n']) : py.call('session_work', 'note', [n]),
+    )
+    await Promise.all(all)
+    const noted = (await py.call('session_work', 'noted')) as number[]
+    const expected = Array.from({ length: 100 }, (_, n) => n).filter((n) => n % 4 !== 0)
+    expect(concurrency === 1 ? noted : noted.sort((a, b) => a - b)).toEqual(expected)
+    expect(await py.session('a').get('n')).toBe(25)
+  })
+
   it('changes nothing when an update raises, and frees the lock', async () => {
     const py = await start({ concurrency })
     const s = py.session('a')
@@ -318,8 +333,9 @@ describe('a session', () => {
     const update = rejection<SessionError>(py.session('a').update('n', () => open.promise))
     await null
     await py.stop()
-    expect((await update).code).toBe('session_locked')
+    expect((await update).code).toBe('session_ended')
     open.open()
+    expect((await rejection<SessionError>(py.session('a').set('n', 1))).code).toBe('session_ended')
   })
 
   it('says from which thread it can be used', async () => {

@@ -280,6 +280,17 @@ describe.each(Object.keys(stores))('sessions kept in %s', (name) => {
     expect(await s.all('a')).toEqual(new Map([['n', 3]]))
   })
 
+  it('do not start anew with what was being committed when they ended', async () => {
+    const s = sessions()
+    await s.set('a', 'n', 1)
+    const { held } = await s.begin('a', 'n')
+    const ended = s.end('a')
+    const committed = rejection<SessionError>(s.commit(held, 'n', 2))
+    await ended
+    expect((await committed).code).toBe('session_ended')
+    expect(await s.keys('a')).toEqual([])
+  })
+
   it('are as a Map of Maps, whatever is done to them', async () => {
     const id = fc.constantFrom('a', 'b')
     const key = fc.constantFrom('x', 'y')

@@ -18,6 +18,23 @@ describe('sessions in this process', () => {
     await s.set('d', 'k', 1)
   })
 
+  it('keep nothing running: Node ends although some have not expired', () => {
+    let held = 0
+    const clock = {
+      now: () => 0,
+      setTimeout: () => {
+        held++
+        return { ref: () => held++, unref: () => held-- }
+      },
+      clearTimeout: () => undefined,
+    }
+    const store = new MemoryStore(clock, 10)
+    store.set('a', 1, 500)
+    store.delete('a')
+    store.set('b', 1, 500)
+    expect(held).toBe(0)
+  })
+
   it('are gone from memory when they have expired, without being asked for', () => {
     const clock = new SimulatedClock()
     const store = new MemoryStore(clock, 1_000)
