@@ -2,6 +2,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -36,7 +37,10 @@ export async function unpackInto(folder: string): Promise<void> {
   const ran = await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', join(modules, 'otpy')])
   if (ran.code !== 0) throw new Error('the tarball cannot be unpacked')
   rmSync(tarball)
-  for (const name of ['xstate', 'eventemitter3', '@types/node']) {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of ['xstate', '@types/node', ...Object.keys(dependencies)]) {
     symlinkSync(join(root, 'node_modules', name), join(modules, name))
   }
 }
