@@ -50,6 +50,7 @@ const holderStep = fc.record({
     'release' as const,
     'release' as const,
     'discard' as const,
+    'forget' as const,
   ),
   which,
 })
@@ -91,6 +92,7 @@ function take(world: FakePoolWorld, action: Step): void {
   } else if (action.do === 'checkout') world.checkout(action)
   else if (action.do === 'release') lease?.release()
   else if (action.do === 'discard') lease && world.discard(lease)
+  else if (action.do === 'forget') lease && world.forget(lease)
   else if (action.do === 'cancel') ticket && world.callOff(ticket)
   else if (action.do === 'abort') signal && world.abort(signal)
   else if (action.do === 'abort shared') world.abort(world.shared)

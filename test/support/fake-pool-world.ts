@@ -108,6 +108,11 @@ export class FakePoolWorld {
     lease.discard(new AbortError('the holder is gone', 'the lease'))
   }
 
+  /** Nobody can release it any more. */
+  forget(lease: WorkerLease): void {
+    lease.forget()
+  }
+
   callOff(ticket: CheckoutTicket): void {
     ticket.cancel(new AbortError('called off', 'checkout'))
   }
