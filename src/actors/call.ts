@@ -1,6 +1,7 @@
 import type { Deadline } from '../core/deadlines.ts'
 import { TimeoutError } from '../core/errors.ts'
 import { Waiter } from './queue/wait-queue.ts'
+import type { CallMeasures } from './worker/measures.ts'
 
 /** What is called. */
 export interface CallTarget {
@@ -76,6 +77,7 @@ export interface Trouble {
 /** Who holds a call that was sent: a worker. */
 export interface CallHolder {
   readonly name: string
+  readonly measures: CallMeasures
   /** Whether Python has started this call, which it holds. */
   hasStarted(call: Call): boolean
   /** See `WorkerCalls.withdraw`. */

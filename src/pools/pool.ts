@@ -12,6 +12,7 @@ import type { ChildSpec, StartContext } from '../core/child-spec.ts'
 import { StartError, SupervisorError } from '../core/errors.ts'
 import type { TreeServices } from '../core/services.ts'
 import { findInterpreter } from '../process/interpreter.ts'
+import { residentBytes } from '../process/memory.ts'
 import { dynamicSupervisor } from '../supervisors/dynamic-supervisor.ts'
 import { supervisor } from '../supervisors/supervisor.ts'
 import { SupervisorRef } from '../supervisors/supervisor-ref.ts'
@@ -70,7 +71,7 @@ class PoolMembers {
   readonly #options: ResolvedPoolOptions
   readonly #executable: string
   readonly #services: TreeServices
-  readonly #roster = new Roster()
+  readonly #roster: Roster
   /** What is being done to each slot, one after the other. */
   readonly #turns = new Map<number, Promise<void>>()
   readonly #refs = new RefTable()
@@ -90,6 +91,7 @@ class PoolMembers {
     const { clock, events } = services
     const { startConcurrency } = options
     this.#gate = startConcurrency === Number.POSITIVE_INFINITY ? undefined : new StartGate(startConcurrency)
+    this.#roster = new Roster(clock, residentBytes)
     this.#rounds = new StartRounds({
       backoff: options.backoff,
       requested: () => this.#roster.size,

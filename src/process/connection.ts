@@ -26,7 +26,7 @@ export interface ConnectionHandlers {
   /** It will not run: it was recalled before it started. */
   recalled(id: number): void
   /** It was cancelled and has unwound. `tainted`: the process should not be used again. */
-  cancelled(id: number, tainted: boolean): void
+  cancelled(id: number, tainted: boolean, micros: number): void
   /**
    * The call that runs asks for something of Node, and waits for {@link Connection.answer} or {@link Connection.refuse}, once.
    *

@@ -32,7 +32,7 @@ export function incoming(handlers: ConnectionHandlers, refs: RefResolver, news: 
         handlers.recalled(id)
         break
       case Kind.CANCELLED:
-        handlers.cancelled(id, (flags & Flag.TAINTED) !== 0)
+        handlers.cancelled(id, (flags & Flag.TAINTED) !== 0, argument)
         break
       case Kind.CALLBACK:
         callback(handlers, id, argument, value)

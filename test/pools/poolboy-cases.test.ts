@@ -149,12 +149,13 @@ describe('a pool whose workers are all out', () => {
     expect(await pool.checkout({ block: false })).toMatchObject({ worker })
   })
 
-  it('says full without waiting for a worker that would have to be started first', async () => {
+  it('says full at once where another could be started, and starts that for a later try', async () => {
     const { pool } = await startPool({ size: 1, maxOverflow: 1 })
-    await pool.checkout()
+    const first = await pool.checkout()
     expect(await pool.checkout({ block: false })).toBe('full')
-    expect(standing(pool)).toMatchObject({ leased: 1, overflow: 0 })
-    await pool.checkout()
+    await stands(pool, { leased: 1, idle: 1, overflow: 1 })
+    const second = (await pool.checkout({ block: false })) as Lease
+    expect(second.worker).not.toBe(first.worker)
     expect(await pool.checkout({ block: false })).toBe('full')
     expect(standing(pool)).toMatchObject({ leased: 2, overflow: 1 })
   })

@@ -203,19 +203,3 @@ describe('the strategy', () => {
     await eventually(async () => used.add(await pool.call('os', 'getpid')).size === 2)
   })
 })
-
-describe('statistics', () => {
-  it('say how long calls waited and ran', async () => {
-    const { pool } = await startPool({ prefetch: 0 })
-    await Promise.all([1, 2, 3].map(() => pool.call('work', 'sleep', [0.02])))
-    const { wait, run, utilization, completed } = pool.stats()
-    expect(completed).toBe(3)
-    expect(run).toMatchObject({ count: 3 })
-    expect(run.min).toBeGreaterThanOrEqual(19)
-    expect(run.p50).toBeGreaterThanOrEqual(19)
-    expect(wait.max).toBeGreaterThanOrEqual(35)
-    expect(wait.min).toBeLessThan(wait.max)
-    expect(utilization).toBeGreaterThan(0)
-    expect(utilization).toBeLessThanOrEqual(1)
-  })
-})

@@ -110,8 +110,8 @@ export class FakeConnection implements Connection {
   }
 
   /** The running call has unwound after an interrupt. */
-  unwind(): void {
-    this.handlers.cancelled(this.#take().id, false)
+  unwind(micros = 1): void {
+    this.handlers.cancelled(this.#take().id, false, micros)
     this.handlers.drained()
   }
 

@@ -58,7 +58,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
   #sequence = 0
   readonly #admission: Admission
   readonly #checkouts: CheckoutPool
-  readonly #startedAt: number
   #now = 0
   /** Workers that are let go once they hold nothing. */
   readonly retiring = new Set<WorkerCalls>()
@@ -67,7 +66,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
     this.#options = options
     this.#room = new WaitingRoom(options.queue, options.observer)
     this.leases = new Leases(this, options)
-    this.#startedAt = options.clock.now()
     this.#limits = new CallLimits(options.clock, (call, ifWaiting, ifRunning) =>
       this.giveUp(call, ifWaiting, ifRunning),
     )
@@ -124,11 +122,6 @@ export class Dispatcher implements WorkerHost, LeasePool {
   /** Who waits for any worker. */
   get queue(): WaitQueue<Call | Checkout> {
     return this.#room.queue
-  }
-
-  /** Milliseconds since the pool started. */
-  get age(): number {
-    return this.#options.clock.now() - this.#startedAt
   }
 
   /** Calls and checkouts that wait for a worker of the pool, whichever, or for others of their session. */
@@ -239,14 +232,15 @@ export class Dispatcher implements WorkerHost, LeasePool {
   answered(call: Call, value: unknown, micros: number): void {
     // One look at the clock for all answers of one read.
     if (this.#now === 0) this.#now = this.#options.clock.now()
-    this.counters.answered(this.#now - call.queuedAt, micros)
+    const total = this.#now - call.queuedAt
+    this.counters.answered(total, micros)
+    call.worker?.measures.answered(total, micros)
     this.forget(call)
     this.#options.observer.settled(call, undefined, micros)
     call.resolve(value)
   }
 
   failed(call: Call, error: unknown, micros: number): void {
-    this.counters.ranMicros += micros
     if (this.#retries.take(call, error)) {
       this.counters.retried++
       return
@@ -286,6 +280,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
     const wanted = !retiring && !worker.leaving
     this.leases.broken(worker, exit)
     if (!this.workers.delete(worker)) return
+    this.counters.gone(worker.usage())
     this.sessions.gone(worker)
     for (const call of this.#room.leaveLine(worker)) {
       if (call.terms.worker === undefined) this.#placing.place(call, 'back')

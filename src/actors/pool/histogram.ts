@@ -37,27 +37,31 @@ export class Histogram {
 
   summary(): HistogramSummary {
     const count = this.#count
+    const [p50, p90, p99] = this.#percentiles([0.5, 0.9, 0.99])
     return {
       count,
       mean: count === 0 ? 0 : this.#sum / count / 1000,
       min: count === 0 ? 0 : this.#min / 1000,
       max: this.#max / 1000,
-      p50: this.#percentile(0.5),
-      p90: this.#percentile(0.9),
-      p99: this.#percentile(0.99),
+      p50,
+      p90,
+      p99,
     }
   }
 
-  #percentile(share: number): number {
-    const rank = Math.ceil(this.#count * share)
-    if (rank === 0) return 0
-    let seen = 0
-    for (let bucket = 0; bucket < this.#buckets.length; bucket++) {
-      seen += this.#buckets[bucket]!
+  /** @param shares in ascending order: one look through the buckets finds all */
+  #percentiles(shares: readonly [number, number, number]): [number, number, number] {
+    const found: [number, number, number] = [0, 0, 0]
+    if (this.#count === 0) return found
+    let bucket = bucketOf(this.#min)
+    let seen = this.#buckets[bucket]!
+    for (const [at, share] of shares.entries()) {
+      const rank = Math.ceil(this.#count * share)
+      while (seen < rank) seen += this.#buckets[++bucket]!
       // Never outside of what was seen: a bucket's middle may be.
-      if (seen >= rank) return Math.max(this.#min, Math.min(this.#max, middleOf(bucket))) / 1000
+      found[at] = Math.max(this.#min, Math.min(this.#max, middleOf(bucket))) / 1000
     }
-    return this.#max / 1000
+    return found
   }
 }
 

@@ -4,6 +4,7 @@ import { OptionError, PoolStoppedError } from '../../core/errors.ts'
 import type { Starter } from '../../core/starter.ts'
 import { type Ask, questionOf, reply, replyError } from '../ask.ts'
 import { withFastPath } from '../fast-path.ts'
+import { utilization } from '../worker/measures.ts'
 import { BreakerDispatcher } from './breaker-dispatcher.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from './call-options.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -229,7 +230,6 @@ export type PoolActor = ActorRefFrom<typeof poolMachine>
 export function poolStatistics(context: PoolContext): PoolStatistics {
   const { dispatcher, size } = context
   const { counters, leases, running } = dispatcher
-  const places = size * context.options.concurrency
   return {
     size,
     ...countWorkers(context),
@@ -245,7 +245,7 @@ export function poolStatistics(context: PoolContext): PoolStatistics {
     retried: counters.retried,
     wait: counters.wait.summary(),
     run: counters.run.summary(),
-    utilization: Math.min(1, counters.ranMicros / 1000 / Math.max(1, dispatcher.age * places)),
+    utilization: utilization(counters.usage(dispatcher.workers)),
     ...(dispatcher instanceof BreakerDispatcher && { breaker: dispatcher.breaker.state }),
   }
 }

@@ -4,6 +4,7 @@ import type { Connection } from '../../process/connection.ts'
 import type { Call, CallHolder } from '../call.ts'
 import { Callbacks } from './callbacks.ts'
 import { Interrupter, type InterrupterOptions, type Interruptible } from './interrupter.ts'
+import { ranSoFar, type Usage, WorkerMeasures } from './measures.ts'
 import { SendAhead } from './send-ahead.ts'
 
 /** How long Python may take between "this call starts" and "is it recalled?". */
@@ -64,6 +65,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
   #lastId = 0
   readonly #concurrency: number
   readonly #ahead = new SendAhead()
+  readonly measures: WorkerMeasures
   #lastProgress = 0
   #recalling = false
   /** The call that kept those behind it waiting: nothing is sent ahead before it is answered. */
@@ -82,6 +84,7 @@ export class WorkerCalls implements CallHolder, Interruptible {
     this.name = options.name
     this.#options = options
     this.#concurrency = options.concurrency
+    this.measures = new WorkerMeasures(options.concurrency)
     this.#interrupter = new Interrupter(this, options)
   }
 
@@ -137,10 +140,17 @@ export class WorkerCalls implements CallHolder, Interruptible {
     return this.#sent.size > 0 ? 0 : this.#options.clock.now() - this.#lastProgress
   }
 
+  /** What its process was used for, up to now. */
+  usage(): Usage {
+    const now = this.#options.clock.now()
+    return this.measures.usage(now, this.#runningMicros(now))
+  }
+
   /** From now on the host may send. */
   open(): void {
     this.#open = true
     this.#lastProgress = this.#options.clock.now()
+    this.measures.opened(this.#lastProgress)
     this.#options.host.ready(this)
   }
 
@@ -211,15 +221,17 @@ export class WorkerCalls implements CallHolder, Interruptible {
   result(id: number, value: unknown, micros: number): void {
     const call = this.#take(id, micros)
     if (call === undefined) return
+    this.#ahead.note(micros)
     if (call.state !== 'settled') this.#options.host.answered(call, value, micros)
+    else this.measures.failed++
     if (call.session !== undefined) this.#options.host.left(call)
   }
 
   failed(id: number, error: unknown, micros: number): void {
     const call = this.#take(id, micros)
     if (call === undefined) return
-    if (call.state !== 'settled') this.#options.host.failed(call, error, micros)
-    if (call.session !== undefined) this.#options.host.left(call)
+    this.#ahead.note(micros)
+    this.#failed(call, error, micros)
   }
 
   recalled(id: number): void {
@@ -232,13 +244,16 @@ export class WorkerCalls implements CallHolder, Interruptible {
     this.#handBack([call])
   }
 
-  cancelled(id: number): void {
-    const call = this.#take(id, undefined)
+  cancelled(id: number, micros: number): void {
+    const call = this.#take(id, micros)
     if (call === undefined) return
-    if (call.state !== 'settled') {
-      const reason = new Error('the Python function raised otpy.Cancelled, which nobody had asked for')
-      this.#options.host.failed(call, new AbortError(reason, call.name), 0)
-    }
+    const reason = 'the Python function raised otpy.Cancelled, which nobody had asked for'
+    this.#failed(call, new AbortError(new Error(reason), call.name), micros)
+  }
+
+  #failed(call: Call, error: unknown, micros: number): void {
+    this.measures.failed++
+    if (call.state !== 'settled') this.#options.host.failed(call, error, micros)
     if (call.session !== undefined) this.#options.host.left(call)
   }
 
@@ -261,12 +276,15 @@ export class WorkerCalls implements CallHolder, Interruptible {
   /** The process is gone, or about to: rejects what had started, gives back what had not. */
   close(exit: ProcessExit, cause?: Error): void {
     this.#open = false
-    this.#clearTimers()
+    this.#interrupter.close()
+    this.#options.clock.clearTimeout(this.#recallTimer)
     this.#callbacks?.close()
+    const now = this.#options.clock.now()
     const started = this.connection.started()
     const lost: Call[] = []
     const untouched: Call[] = []
     for (const call of this.#sent.values()) (call.wireId <= started ? lost : untouched).push(call)
+    this.measures.closed(now, lost.length > 0 ? this.#runningMicros(now) : 0)
     this.#sent.clear()
     const head = lost.length === 0 ? untouched[0] : undefined
     if (head !== undefined && head.withdrawn === undefined && ++head.trouble.unread >= MAX_UNREAD) {
@@ -314,14 +332,14 @@ export class WorkerCalls implements CallHolder, Interruptible {
   }
 
   /** Takes an answered call out. Its caller may have been answered before. */
-  #take(id: number, micros: number | undefined): Call | undefined {
+  #take(id: number, micros: number): Call | undefined {
     const call = this.#sent.get(id)
     if (call === undefined) return undefined
     this.#sent.delete(id)
     this.#callbacks?.ended(id)
     this.#wasAnswered = true
     this.answered++
-    if (micros !== undefined) this.#ahead.note(micros)
+    this.measures.ran(micros)
     if (this.#interrupter.busy) this.#interrupter.stop(call)
     return call
   }
@@ -365,14 +383,15 @@ export class WorkerCalls implements CallHolder, Interruptible {
     if (this.#concurrency === 1) this.recall()
   }
 
+  /** Microseconds that the calls have run that are under way, as far as is known here. */
+  #runningMicros(now: number): number {
+    if (this.#concurrency === 1) return this.#sent.size === 0 ? 0 : (now - this.#lastProgress) * 1000
+    return ranSoFar(this.#sent.values(), now)
+  }
+
   /** About when the call was started, in milliseconds since the epoch. */
   #runsSince(call: Call): number {
     const started = this.#concurrency > 1 ? (call.trouble.sentAt ?? 0) : this.#lastProgress
     return Math.round(Date.now() - (this.#options.clock.now() - started))
-  }
-
-  #clearTimers(): void {
-    this.#interrupter.close()
-    this.#options.clock.clearTimeout(this.#recallTimer)
   }
 }

@@ -78,8 +78,8 @@ export class WorkerLink {
         result: (id, value, micros) => calls().result(id, value, micros),
         failed: (id, error, micros) => calls().failed(id, error, micros),
         recalled: (id) => calls().recalled(id),
-        cancelled: (id, tainted) => {
-          calls().cancelled(id)
+        cancelled: (id, tainted, micros) => {
+          calls().cancelled(id, micros)
           if (tainted) calls().spoil()
         },
         callback: (id, number, name, args) => calls().callback(id, number, name, args),
