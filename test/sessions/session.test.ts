@@ -100,14 +100,19 @@ describe.each([1, 4])('otpy.session() in a worker that runs up to %i calls at a 
     // So that calls are short by experience, and sent ahead.
     await Promise.all(Array.from({ length: 50 }, (_, n) => py.call('session_work', 'note', [n])))
     await py.call('session_work', 'noted')
+    const first = py.session('a').call('session_work', 'add', ['n'])
+    const early = py.call('math', 'factorial', [5])
     const all = Array.from({ length: 100 }, (_, n) =>
       n % 4 === 0 ? py.session('a').call('session_work', 'add', ['n']) : py.call('session_work', 'note', [n]),
     )
+    // Functions that the worker has not heard of: their names come in frames of their own.
+    const roots = [py.call('math', 'isqrt', [16]), py.call('math', 'sqrt', [16])]
     await Promise.all(all)
+    expect(await Promise.all([first, early, ...roots])).toEqual([expect.any(Number), 120, 4, 4])
     const noted = (await py.call('session_work', 'noted')) as number[]
     const expected = Array.from({ length: 100 }, (_, n) => n).filter((n) => n % 4 !== 0)
     expect(concurrency === 1 ? noted : noted.sort((a, b) => a - b)).toEqual(expected)
-    expect(await py.session('a').get('n')).toBe(25)
+    expect(await py.session('a').get('n')).toBe(26)
   })
 
   it('changes nothing when an update raises, and frees the lock', async () => {
