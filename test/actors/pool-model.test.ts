@@ -125,6 +125,7 @@ const options = fc.record({
   overload: fc.constantFrom('reject' as const, 'drop_oldest' as const),
   strategy: fc.constantFrom('lifo' as const, 'fifo' as const, 'least_used' as const),
   sendAhead: fc.boolean(),
+  concurrency: fc.constantFrom(1, 1, 3),
 })
 
 describe('whatever happens to a pool', () => {

@@ -21,7 +21,8 @@ export class FakeConnection implements Connection {
   readonly answers: [call: number, callback: number, answer: unknown][] = []
   killed = false
   ended = false
-  #running: FakeCall | undefined
+  /** In the order in which they were started. */
+  readonly #running: FakeCall[] = []
   #started = 0
   #recalled = 0
   #dead = false
@@ -30,8 +31,14 @@ export class FakeConnection implements Connection {
     this.handlers = handlers
   }
 
+  /** What it has started last of what it runs. */
   get running(): FakeCall | undefined {
-    return this.#running
+    return this.#running.at(-1)
+  }
+
+  /** Calls that it runs. */
+  get load(): number {
+    return this.#running.length
   }
 
   call(id: number, _module: string, fn: string, args: readonly unknown[]): void {
@@ -83,7 +90,7 @@ export class FakeConnection implements Connection {
       if (call === undefined) return undefined
       this.#started = call.id
       if (call.id > this.#recalled) {
-        this.#running = call
+        this.#running.push(call)
         return call
       }
       this.handlers.recalled(call.id)
@@ -117,20 +124,20 @@ export class FakeConnection implements Connection {
 
   /** Starts and finishes everything that was sent. */
   finishAll(micros = 1): void {
-    while (this.#running !== undefined || this.start() !== undefined) this.finish(micros)
+    while (this.running !== undefined || this.start() !== undefined) this.finish(micros)
   }
 
   die(exit: Partial<ProcessExit> = { signal: 'SIGKILL' }): void {
     if (this.#dead) return
     this.#dead = true
-    this.#running = undefined
+    this.#running.length = 0
     this.handlers.closed({ pid: this.pid, exitCode: null, signal: null, stderrTail: '', ...exit }, undefined)
   }
 
   #take(): FakeCall {
-    const call = this.#running ?? this.start()
+    const call = this.running ?? this.start()
     if (call === undefined) throw new Error('nothing is running')
-    this.#running = undefined
+    this.#running.pop()
     return call
   }
 }

@@ -44,10 +44,14 @@ export class FakePoolWorld {
   /** On one worker: the last call that started, for each priority. */
   readonly #lastStarted = new Map<number, number>()
   readonly #single: boolean
+  readonly #concurrency: number
 
-  constructor(options: Partial<DispatcherOptions> & { sendAhead: boolean; workers: number }) {
+  constructor(
+    options: Partial<DispatcherOptions> & { sendAhead: boolean; workers: number; concurrency: number },
+  ) {
     const { workers, ...rest } = options
     this.#single = workers === 1
+    this.#concurrency = rest.concurrency
     this.pool = new FakePool({
       ...rest,
       workerDrained: (worker) => {
@@ -132,7 +136,7 @@ export class FakePoolWorld {
   }
 
   start(connection: FakeConnection): void {
-    if (connection.running !== undefined) return
+    if (connection.load === this.#concurrency) return
     const index = connection.start()?.args[0]
     if (typeof index !== 'number') return
     const call = this.calls[index]!
@@ -171,8 +175,10 @@ export class FakePoolWorld {
       else if (connection.killed) this.die(connection)
     }
     const { dispatcher } = this.pool
-    for (const worker of dispatcher.workers)
+    for (const worker of dispatcher.workers) {
       expect(worker.holder !== undefined).toBe(dispatcher.leases.has(worker))
+      if (this.#concurrency > 1) expect(worker.load).toBeLessThanOrEqual(this.#concurrency)
+    }
   }
 
   /** Lets everything come to its end, and looks at how it ended. */
