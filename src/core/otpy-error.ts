@@ -65,6 +65,20 @@ export type SupervisorErrorCode =
   | 'shutdown'
   | 'noproc'
 
+/**
+ * Makes errors that have no stack, which is most of what an error costs: for those that are made by the thousand from the event loop, where the stack
+ * holds nothing of their callers.
+ */
+export function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /** What errors can be made with beside their own. */
 export interface ErrorCause {
   readonly cause?: unknown

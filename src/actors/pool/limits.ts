@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { Deadlines } from '../../core/deadlines.ts'
-import { AbortError } from '../../core/errors.ts'
+import { AbortError, type TimeoutError } from '../../core/errors.ts'
+import { withoutStack } from '../../core/otpy-error.ts'
 import { type Call, callTimeout } from '../call.ts'
 import { AbortSignals } from './abort-signals.ts'
 
@@ -18,20 +19,20 @@ export class CallLimits {
   readonly #deadlines: Deadlines<Call>
   readonly #queueDeadlines: Deadlines<Call>
   readonly #signals = new AbortSignals<Call>((call, reason) => {
-    const error = new AbortError(reason, call.name)
+    const error = withoutStack(() => new AbortError(reason, call.name))
     this.#giveUp(call, error, error)
   })
 
   constructor(clock: Clock, giveUp: GiveUp) {
     this.#giveUp = giveUp
     this.#deadlines = new Deadlines(clock, (call, timeout) => {
-      const running = callTimeout(call, 'run', timeout)
+      const running = late(call, 'run', timeout)
       // One that waits to be run again has run.
-      giveUp(call, call.lost > 0 ? running : callTimeout(call, 'queue', timeout), running)
+      giveUp(call, call.lost > 0 ? running : late(call, 'queue', timeout), running)
     })
     this.#queueDeadlines = new Deadlines(clock, (call, timeout) => {
       if (call.lost > 0 || call.worker?.hasStarted(call) === true) return
-      giveUp(call, callTimeout(call, 'queue', timeout), undefined)
+      giveUp(call, late(call, 'queue', timeout), undefined)
     })
   }
 
@@ -55,4 +56,8 @@ export class CallLimits {
     this.#deadlines.close()
     this.#queueDeadlines.close()
   }
+}
+
+function late(call: Call, phase: 'queue' | 'run', timeout: number): TimeoutError {
+  return withoutStack(() => callTimeout(call, phase, timeout))
 }
