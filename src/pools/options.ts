@@ -19,7 +19,7 @@ export interface PoolOptions {
   readonly overflowTtl?: number
   /**
    * Which idle worker is next: the one that was idle last (`lifo`), or longest (`fifo`), whose process has answered fewest calls
-   * (`least_used`), or any (`random`). Default `lifo`.
+   * (`least_used`), any (`random`), or the one whose place this function gives. Default `lifo`.
    */
   readonly strategy?: WorkerChoice
   /**
@@ -124,7 +124,7 @@ const table: CheckTable<PoolOptions> = {
   lazy: checks.boolean,
   maxOverflow: checks.count,
   overflowTtl: checks.milliseconds,
-  strategy: checks.oneOf('lifo', 'fifo', 'least_used', 'random'),
+  strategy: checks.either(checks.oneOf('lifo', 'fifo', 'least_used', 'random'), checks.fn),
   queue: checks.either(checks.oneOf('priority', 'fifo', 'fair'), checks.fn),
   overload: checks.oneOf('reject', 'drop_oldest'),
   concurrency: checks.positive,

@@ -60,6 +60,30 @@ describe('a call', () => {
     }
   })
 
+  it('goes to the worker that a rule of one’s own names, and to the last when it names none', () => {
+    for (const [place, expected] of [
+      [1, 1],
+      [0.5, 2],
+      [-1, 2],
+      [3, 2],
+    ]) {
+      const seen: string[][] = []
+      const pool = new FakePool({
+        strategy: (idle) => {
+          seen.push(idle.map(({ name }) => name))
+          return place!
+        },
+      })
+      const workers = [pool.worker(), pool.worker(), pool.worker()]
+      void pool.call('x')
+      expect(workers.findIndex((worker) => worker.waiting.length > 0)).toBe(expected)
+      expect(seen).toEqual([['fake.1', 'fake.2', 'fake.3']])
+      void pool.call('y')
+      void pool.call('z')
+      expect(workers.every((worker) => worker.waiting.length === 1)).toBe(true)
+    }
+  })
+
   it('is refused at once when the queue is full, with its length and the limit', async () => {
     const pool = new FakePool({ maxQueue: 2 })
     const calls = [1, 2, 3].map((n) => pool.call(n))

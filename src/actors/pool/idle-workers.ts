@@ -1,10 +1,21 @@
 import type { WorkerCalls } from '../worker/calls.ts'
 
-/** Which idle worker is next. */
-export type WorkerChoice = 'lifo' | 'fifo' | 'least_used' | 'random'
+/** An idle worker, as whoever chooses among them sees it. */
+export interface IdleWorker {
+  /** `default.1` */
+  readonly name: string
+  /** Calls that its process has answered. */
+  readonly answered: number
+}
 
-/** Gives the place of the next one among idle workers, of which there is at least one, in the order in which they became idle. */
-type Choose = (idle: readonly WorkerCalls[]) => number
+/**
+ * Gives the place of the next one among idle workers, of which there is at least one, in the order in which they became idle. What is not a place among
+ * them means the last.
+ */
+export type ChooseWorker = (idle: readonly IdleWorker[]) => number
+
+/** Which idle worker is next: by a rule that is built in, or by one's own. */
+export type WorkerChoice = 'lifo' | 'fifo' | 'least_used' | 'random' | ChooseWorker
 
 /**
  * - `lifo`: the one that was idle last; its caches are warm, and the others can be let go
@@ -12,7 +23,7 @@ type Choose = (idle: readonly WorkerCalls[]) => number
  * - `least_used`: the one whose process has answered fewest calls
  * - `random`: any
  */
-const choices: Readonly<Record<WorkerChoice, Choose>> = {
+const choices: Readonly<Record<Exclude<WorkerChoice, ChooseWorker>, ChooseWorker>> = {
   lifo: (idle) => idle.length - 1,
   fifo: () => 0,
   least_used: (idle) => {
@@ -25,11 +36,11 @@ const choices: Readonly<Record<WorkerChoice, Choose>> = {
 
 /** The workers that hold no call. */
 export class IdleWorkers {
-  readonly #choose: Choose
+  readonly #choose: ChooseWorker
   #idle: WorkerCalls[] = []
 
   constructor(choice: WorkerChoice) {
-    this.#choose = choices[choice]
+    this.#choose = typeof choice === 'function' ? choice : choices[choice]
   }
 
   /** Nothing happens with one that is busy, has no room, or is here. */
@@ -43,8 +54,10 @@ export class IdleWorkers {
   take(): WorkerCalls | undefined {
     while (this.#idle.length > 0) {
       const at = this.#choose(this.#idle)
-      const worker = this.#idle[at]!
-      if (at === this.#idle.length - 1) this.#idle.pop()
+      const last = this.#idle.length - 1
+      const chosen = this.#idle[at]
+      const worker = chosen ?? this.#idle[last]!
+      if (chosen === undefined || at === last) this.#idle.pop()
       else this.#idle.splice(at, 1)
       worker.parked = false
       if (worker.load === 0 && worker.room > 0) return worker
