@@ -87,11 +87,16 @@ describe('a lease that may be held for so long', () => {
   it('and is released in time is over without that', async () => {
     const pool = new FakePool()
     const connection = pool.worker()
+    const { signal } = new AbortController()
     const lease = await granted(checkout(pool))
-    lease.hold(new LeaseHolder({ signal: undefined, owner: undefined }), 50)
+    lease.hold(new LeaseHolder({ signal, owner: undefined }), 50)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
     pool.clock.increment(49)
     lease.release()
     await lease.ended
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    const { timeouts } = pool.clock as unknown as { readonly timeouts: ReadonlyMap<number, unknown> }
+    expect(timeouts.size).toBe(0)
     const next = await granted(checkout(pool))
     pool.clock.increment(50)
     expect(connection.killed).toBe(false)

@@ -37,6 +37,7 @@ describe('the wait before another run', () => {
           expect(wait).toBeLessThanOrEqual(options.maxDelay)
         },
       ),
+      { examples: [[{ delay: 0, factor: 2, maxDelay: 1, jitter: 0 }, 5_000, 0]] },
     )
   })
 })

@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createActor, fromCallback, fromPromise } from 'xstate'
-import type { CheckoutOptions, Lease, PoolRef } from '../../src/index.ts'
+import { callDefaults } from '../../src/actors/pool/call-options.ts'
+import type { NameRegistry } from '../../src/core/services.ts'
+import { type CheckoutOptions, type Lease, PoolRef } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { FakePool, stateOf } from '../support/fake-pool.ts'
 import { gc } from '../support/gc.ts'
 import { atSize, rejection, startPool, temporaryFolder, written } from '../support/python.ts'
 import { gate } from '../support/trees.ts'
@@ -195,6 +198,27 @@ describe('a transaction', () => {
     await eventually(() => pool.stats().leased === 1 && pool.stats().restarts === 1)
     owner.stop()
     expect(await owned).toMatchObject({ code: 'aborted', cause: { code: 'exited' } })
+  })
+
+  it('does not wait for its process to be gone', async () => {
+    const fake = new FakePool()
+    const connection = fake.worker()
+    const context = {
+      dispatcher: fake.dispatcher,
+      callDefaults: callDefaults({ timeout: 1, queueTimeout: 1 }),
+    }
+    const actor = { getSnapshot: () => ({ context }) }
+    const names = { whereis: () => actor } as unknown as NameRegistry
+    const pool = new PoolRef('fake', names, {} as ConstructorParameters<typeof PoolRef>[2])
+    const transaction = pool.transaction(() => new Promise(() => undefined), { holdTimeout: 10 })
+    transaction.catch(() => undefined)
+    expect(await stateOf(transaction)).toBe('pending')
+    fake.clock.increment(10)
+    expect(await stateOf(transaction)).toBe('timeout')
+    expect(connection.killed).toBe(true)
+    expect(fake.dispatcher.leases.size).toBe(1)
+    connection.die()
+    expect(fake.dispatcher.leases.size).toBe(0)
   })
 
   it('with a signal that does not fire gives what its function gives, and its worker back', async () => {

@@ -81,7 +81,7 @@ export class Leases implements Lender {
   }
 
   giveBack(lease: WorkerLease): void {
-    if (this.#held.get(lease.worker) !== lease) return
+    if (this.#held.get(lease.worker) !== lease || lease.lost !== undefined) return
     lease.refusal ??= new PoolStoppedError(this.#pool.name, { message: 'the lease has been released' })
     this.serve(lease)
   }
