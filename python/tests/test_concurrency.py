@@ -174,6 +174,7 @@ class AProcess(unittest.TestCase):
             ["/bin/sh", "-c", command],
             pass_fds=(child.fileno(), file.fileno()),
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         self.page = memoryview(mmap(file.fileno(), 4096)).cast("Q")
         child.close()
