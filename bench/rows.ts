@@ -10,7 +10,9 @@ import {
 import { type Contender, type Contestant, type Setting, startToFirstCall } from './contender.ts'
 import { heapGrowth } from './heap.ts'
 import { duration, latency, throughput } from './measure.ts'
+import { besideSleepers, checkoutAndRelease, replacement } from './pools.ts'
 import { registryAtSize } from './registry.ts'
+import { abortedCalls, handOver, queuedCalls } from './waiting.ts'
 
 /** One figure of a row. */
 export interface Metric {
@@ -193,6 +195,57 @@ export const rows: readonly Row[] = [
     ],
     rounds: 5,
     alone: (_, quick) => () => registryAtSize(quick ? 10_000 : 100_000),
+  },
+  {
+    id: 'queued',
+    metrics: [
+      us('a call enters the queue, up to 100,000 there'),
+      us('up to 500,000', '≤ 1.5 × up to 100,000'),
+      us('up to 1,000,000', '≤ 1.5 × up to 100,000'),
+      { title: 'heap of each', unit: 'bytes', better: 'lower', goal: '≤ 450' },
+      us('each leaves the queue, to its answer'),
+    ],
+    rounds: 3,
+    alone: (_, quick) => () => queuedCalls(quick ? 100_000 : 1_000_000),
+  },
+  {
+    id: 'aborting',
+    metrics: [
+      us('abort of a queued call with a signal of its own, over the abort itself', '≤ 1 µs'),
+      us('with one signal for 100,000, over the abort itself', '≤ 1 µs'),
+    ],
+    rounds: 5,
+    alone: (_, quick) => () => abortedCalls(quick ? 10_000 : 100_000),
+  },
+  {
+    id: 'handover',
+    metrics: [us('from an answer to the next queued call', '≤ 10 µs')],
+    rounds: 5,
+    alone: (_, quick) => async () => [await handOver(quick ? 10_000 : 100_000)],
+  },
+  {
+    id: 'checkout',
+    metrics: [us('checkout and release', '≤ 10 µs')],
+    rounds: 5,
+    alone: (setting, quick) => async () => [await checkoutAndRelease(setting, quick ? 2_000 : 20_000)],
+  },
+  {
+    id: 'replacement',
+    metrics: [
+      ms('a worker killed at 64 in flight, to its replacement’s first answer', '≤ 60 ms'),
+      ms('to 90 % of the throughput before', '≤ 100 ms'),
+    ],
+    rounds: 0,
+    alone: (setting, quick) => () => replacement(setting, quick ? 1 : 7),
+  },
+  {
+    id: 'mixed',
+    metrics: [
+      us('small call p99 with no other pool at work'),
+      { title: 'beside 64 sleepers in another pool', unit: '×', better: 'lower', goal: '< 1.2' },
+    ],
+    rounds: 0,
+    alone: (setting, quick) => () => besideSleepers(setting, quick ? 500 : 5_000, quick ? 2 : 7),
   },
   {
     id: 'heap',
