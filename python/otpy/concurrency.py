@@ -22,6 +22,7 @@ from otpy.worker import _MAX_U32, Worker
 
 _CO_COROUTINE = 0x80
 _AGAIN_SECONDS = 0.02
+_LOOP_ENDS_SECONDS = 1
 
 current = ContextVar("otpy.call")
 """The call that runs, wherever its context is: in its thread or task, and in what those hand the context on to."""
@@ -259,7 +260,9 @@ class ConcurrentWorker(Worker):
                 self._settled.get(timeout=min(_AGAIN_SECONDS, max(0, until - monotonic())))
             except Empty:
                 pass
-        if not self.calls and self._event_loop.stop(max(_AGAIN_SECONDS, until - monotonic())):
+        # The loop has nothing to do any more: if it does not end soon, something that belongs to no call is stuck in it.
+        left = min(_LOOP_ENDS_SECONDS, max(_AGAIN_SECONDS, until - monotonic()))
+        if not self.calls and self._event_loop.stop(left):
             return status
         # Finalization is no place for threads that run: one that holds the lock of stdout would abort it.
         import atexit

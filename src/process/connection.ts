@@ -79,7 +79,7 @@ export interface Connection {
   started(): number
   /** Calls up to this id that have not started will not. */
   recall(upTo: number): void
-  /** Asks whether it is there; `drained` follows when it runs nothing. */
+  /** Asks whether it is there; `drained` follows when it runs nothing, or at once where several calls may run. */
   ping(): void
   /** Raises `otpy.Cancelled` in this call, if Python runs it right now. To be repeated until it has unwound. */
   interrupt(id: number): void

@@ -18,7 +18,7 @@ export const Kind = {
   CALLBACK_RESULT: 7,
   /** The same when it failed. Payload: the exception. */
   CALLBACK_ERROR: 8,
-  /** Node → Python: answer with PONG when nothing runs. */
+  /** Node → Python: answer with PONG when nothing runs, or at once where several calls run at a time. */
   PING: 10,
   /** Node → Python, to a worker that runs several calls at a time: interrupt the call with this id. */
   CANCEL: 11,
@@ -74,7 +74,7 @@ export const PageOffset = {
   RECALL: 0,
   /** Node writes: the call with this id is to be cancelled. */
   CANCEL: 8,
-  /** Python writes: the id of the call that it runs, one word for each that may run at a time. */
+  /** Python writes: the id of the call that it has started last. */
   SLOTS: 64,
 } as const
 

@@ -364,6 +364,16 @@ describe('the process of several calls', () => {
     expect(await pool.call('work', 'pid')).toBe(pid)
   })
 
+  it.each([0, Infinity])('ends when the tree stops, also with a grace of %s', async (interruptGrace) => {
+    const { pool, tree } = await start({ interruptGrace })
+    expect(await pool.call('work', 'async_echo', [1])).toBe(1)
+    expect(await pool.call('work', 'echo', [1])).toBe(1)
+    const exits: (number | null)[] = []
+    tree.on('worker.exited', ({ exitCode }) => exits.push(exitCode))
+    await tree.stop()
+    expect(exits).toEqual([0])
+  })
+
   it('ends when the tree stops: what runs cleans up, and what is stuck holds up neither that nor exit handlers', async () => {
     const { pool, tree } = await start({ interruptGrace: 300 })
     const lines: string[] = []
