@@ -1,6 +1,7 @@
 """What the contestants that call Python by name call."""
 
 import os
+import time
 
 
 def echo(x):
@@ -14,3 +15,8 @@ def note(path, line):
         os.write(fd, b"%d\n" % line)
     finally:
         os.close(fd)
+
+
+def note_slowly(path, line, seconds):
+    note(path, line)
+    time.sleep(seconds)
