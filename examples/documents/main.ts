@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pool, startTree, WorkerExitedError } from '../../src/index.ts' // in a project of your own: from 'otpy'
-import { Progress } from './progress.ts'
+import { Progress } from '../progress.ts'
 import { type Compared, report, type Statistics } from './report.ts'
 
 const here = import.meta.dirname
