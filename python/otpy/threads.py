@@ -34,6 +34,7 @@ class Threads:
         try:
             threading.Thread(target=self._main, name=name, daemon=True).start()
         except RuntimeError:
+            # The system gives no more: those that are there take turns.
             if self._count == 0:
                 raise
             return
