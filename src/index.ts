@@ -23,6 +23,7 @@ export type { QueueChoice, QueueDiscipline } from './actors/queue/disciplines.ts
 export type { Queued, WaitQueue } from './actors/queue/wait-queue.ts'
 export type { HealthCheck } from './actors/worker/health.ts'
 export type { ClientCallOptions } from './client/call-options.ts'
+export { CallTask, type CallTaskStatus } from './client/call-task.ts'
 export { Context } from './client/context.ts'
 export { Lease } from './client/lease.ts'
 export { type CheckoutOptions, PoolRef } from './client/pool-ref.ts'

@@ -14,6 +14,8 @@ export interface CallRequest extends CallTarget {
   readonly args: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>> | undefined
   readonly terms: CallTerms
+  /** Told of the call as it is made, and of what gives it up with this error; not when it is refused before. */
+  readonly made?: (call: Call, giveUp: (error: Error) => void) => void
 }
 
 /** What a call asks of its pool beside what is to be run. Calls that say nothing of their own share the pool's. */
@@ -90,7 +92,7 @@ export interface WaitingPlace {
 }
 
 /** One call on its way. It settles once, whatever happens to it. There may be a million of them: each field costs. */
-export class Call extends Waiter implements CallRequest {
+export class Call extends Waiter implements Omit<CallRequest, 'made'> {
   readonly module: string
   readonly fn: string
   readonly args: readonly unknown[]

@@ -1,6 +1,8 @@
+import type { CallRequest } from '../actors/call.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { Dispatcher } from '../actors/pool/dispatcher.ts'
 import type { WorkerCalls } from '../actors/worker/calls.ts'
+import { CallTask } from './call-task.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
 
 /**
@@ -31,14 +33,17 @@ export class Context {
   /** Calls a Python function on this worker. */
   call(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): Promise<unknown> {
     try {
-      const request = resolveCall(this.#defaults, module, fn, args, options)
-      const own = { worker: this.#calls, session: undefined, retry: undefined }
-      return this.#dispatcher.submit(
-        options === undefined ? request : { ...request, terms: { ...request.terms, ...own } },
-      )
+      return this.#dispatcher.submit(this.#request(module, fn, args, options))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** {@link call}, with a handle: how it stands, and how to call it off. */
+  task(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): CallTask {
+    return CallTask.of(async (made) => {
+      return await this.#dispatcher.submit({ ...this.#request(module, fn, args, options), made })
+    })
   }
 
   /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */
@@ -53,5 +58,12 @@ export class Context {
   /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
   async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
     await this.call(...snippet('exec', code, locals), options)
+  }
+
+  #request(module: string, fn: string, args: readonly unknown[], options?: CallOptions): CallRequest {
+    const request = resolveCall(this.#defaults, module, fn, args, options)
+    if (options === undefined) return request
+    const own = { worker: this.#calls, session: undefined, retry: undefined }
+    return { ...request, terms: { ...request.terms, ...own } }
   }
 }

@@ -1,5 +1,6 @@
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { WorkerLease } from '../actors/pool/lease.ts'
+import { CallTask } from './call-task.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
 
 /** A lease whose {@link Lease} nobody has any more would be held for ever. It is unregistered when it is over. */
@@ -43,6 +44,14 @@ export class Lease {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** {@link call}, with a handle: how it stands, and how to call it off. */
+  task(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): CallTask {
+    return CallTask.of(async (made) => {
+      const request = resolveCall(this.#defaults, module, fn, args, options)
+      return await this.#lease.submit({ ...request, made })
+    })
   }
 
   /** The value of a Python expression, which sees what this lease's `exec` has defined. */

@@ -9,6 +9,7 @@ import { AbortError, PoolStoppedError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
 import type { SessionStates } from '../sessions/session-states.ts'
+import { CallTask } from './call-task.ts'
 import { Context } from './context.ts'
 import { Lease } from './lease.ts'
 import { type ExecOptions, snippet } from './snippets.ts'
@@ -105,6 +106,16 @@ export class PoolRef {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** {@link call}, with a handle: how it stands, and how to call it off. */
+  task(module: string, fn: string, args: readonly unknown[] = NO_ARGS, options?: CallOptions): CallTask {
+    return CallTask.of(async (made) => {
+      const target = this.#resolve()
+      if (target === undefined) throw this.#stopped()
+      const request = resolveCall(target.callDefaults, module, fn, args, options)
+      return await target.dispatcher.submit({ ...request, made })
+    })
   }
 
   /**

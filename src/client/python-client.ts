@@ -8,6 +8,7 @@ import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '.
 import type { SessionStates } from '../sessions/session-states.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
 import type { ClientCallOptions } from './call-options.ts'
+import type { CallTask } from './call-task.ts'
 import type { Context } from './context.ts'
 import { PoolRef } from './pool-ref.ts'
 import { Session, type SessionOptions } from './session.ts'
@@ -51,6 +52,12 @@ export class PythonClient {
   /** Calls a Python function and resolves with what it returns. See {@link PoolRef.call}. */
   call(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): Promise<unknown> {
     return this.#route(module, fn, options, (pool, rest) => pool.call(module, fn, args, rest))
+  }
+
+  /** {@link call}, with a handle: how it stands, and how to call it off. See {@link PoolRef.task}. */
+  task(module: string, fn: string, args?: readonly unknown[], options: ClientCallOptions = {}): CallTask {
+    const { pool, ...rest } = options
+    return this.pool(pool ?? this.routes.lookup(module, fn)).task(module, fn, args, rest)
   }
 
   /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */

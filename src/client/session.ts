@@ -3,6 +3,7 @@ import { OptionError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks } from '../core/options.ts'
 import type { SessionStates } from '../sessions/session-states.ts'
 import type { ClientCallOptions } from './call-options.ts'
+import type { CallTask } from './call-task.ts'
 import type { PoolRef } from './pool-ref.ts'
 import type { ExecOptions } from './snippets.ts'
 
@@ -23,6 +24,7 @@ export interface SessionClient {
   readonly sessions: SessionStates
   pool(name: string): PoolRef
   call(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): Promise<unknown>
+  task(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): CallTask
   eval(expression: string, locals?: Locals, options?: ClientCallOptions): Promise<unknown>
   exec(code: string, options?: ClientCallOptions & ExecOptions): Promise<void>
   cast(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): void
@@ -61,6 +63,11 @@ export class Session {
   /** Calls a Python function in this session. See `PoolRef.call`. */
   call(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): Promise<unknown> {
     return this.#client.call(module, fn, args, { ...this.#calls, ...options })
+  }
+
+  /** {@link call}, with a handle: how it stands, and how to call it off. */
+  task(module: string, fn: string, args?: readonly unknown[], options?: ClientCallOptions): CallTask {
+    return this.#client.task(module, fn, args, { ...this.#calls, ...options })
   }
 
   /** The value of a Python expression, which sees what this session's `exec` has defined on the same worker. */

@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, '../..')
 const values = [
   'AbortError',
   'BreakerOpenError',
+  'CallTask',
   'ChildSpecError',
   'Complex',
   'Context',
@@ -86,6 +87,7 @@ const types = [
   'CallEvent',
   'CallOptions',
   'CallSettled',
+  'CallTaskStatus',
   'CheckoutOptions',
   'ChildEvent',
   'ChildExited',

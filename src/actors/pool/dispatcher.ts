@@ -313,6 +313,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
       const { signal } = request.terms
       const now = this.#options.clock.now()
       const call = new Call(request, ++this.#sequence, now, resolve, reject)
+      request.made?.(call, (error) => this.giveUp(call, error, error))
       if (signal?.aborted) {
         this.counters.aborted++
         call.reject(new AbortError(signal.reason, call.name))
