@@ -312,8 +312,8 @@ export class Dispatcher implements WorkerHost, LeasePool {
       }
       const { signal } = request.terms
       const now = this.#options.clock.now()
-      const call = new Call(request, ++this.#sequence, now, resolve, reject)
-      request.made?.(call, (error) => this.giveUp(call, error, error))
+      const call = new Call(request, ++this.#sequence, now, resolve)
+      if (request.made !== undefined) this.#tell(request.made, call)
       if (signal?.aborted) {
         this.counters.aborted++
         call.reject(new AbortError(signal.reason, call.name))
@@ -322,6 +322,10 @@ export class Dispatcher implements WorkerHost, LeasePool {
       const accepted = lease === undefined ? this.admit(call) : this.#placing.placeInLease(call, lease)
       if (accepted) this.#limits.set(call, now)
     })
+  }
+
+  #tell(made: NonNullable<CallRequest['made']>, call: Call): void {
+    made(call, (error) => this.giveUp(call, error, error))
   }
 
   /** Sends a call that has just come, or lets it wait; false when it has been refused. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { PoolStoppedError, type ProcessExit, WorkerExitedError } from '../../core/errors.ts'
+import { withoutStack } from '../../core/otpy-error.ts'
 import type { Call, CallRequest } from '../call.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
 import { type Lender, WorkerLease } from './lease.ts'
@@ -82,7 +83,9 @@ export class Leases implements Lender {
 
   giveBack(lease: WorkerLease): void {
     if (this.#held.get(lease.worker) !== lease || lease.lost !== undefined) return
-    lease.refusal ??= new PoolStoppedError(this.#pool.name, { message: 'the lease has been released' })
+    lease.refusal ??= withoutStack(() => {
+      return new PoolStoppedError(this.#pool.name, { message: 'the lease has been released' })
+    })
     this.serve(lease)
   }
 
