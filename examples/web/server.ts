@@ -35,7 +35,7 @@ export async function serve({ port, routed }: ServerOptions): Promise<void> {
   await once(server, 'listening')
   console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]) // a second one ends the process at once
+  await toldToStop()
   stopping = true
   const closed = once(server, 'close')
   server.close()
@@ -44,4 +44,20 @@ export async function serve({ port, routed }: ServerOptions): Promise<void> {
   await Promise.all([py.pool('default').drain(), py.pool('io').drain()]) // what clients that left have left behind
   await py.stop()
   console.log('stopped')
+}
+
+/**
+ * Resolves at the first SIGTERM or SIGINT. One that comes a second later does not wait. One that comes sooner is taken for the
+ * same one: at Ctrl-C a terminal tells all processes, and those that run scripts may hand it on once more.
+ */
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    let first: number | undefined
+    const hear = () => {
+      first ??= performance.now()
+      if (performance.now() - first > 1_000) process.exit(1)
+      resolve()
+    }
+    process.on('SIGTERM', hear).on('SIGINT', hear)
+  })
 }
