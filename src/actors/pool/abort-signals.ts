@@ -39,7 +39,8 @@ class Waiting<T extends object> {
     return this.#only === undefined
   }
 
-  handleEvent(): void {
+  // A function: an object that handles events is called by an async function of Node's, with a promise each.
+  readonly listener = (): void => {
     const { reason } = this.#signal
     this.#all.delete(this.#signal)
     if (this.#only !== undefined) this.#aborted(this.#only, reason)
@@ -67,13 +68,13 @@ export class AbortSignals<T extends object> {
     }
     const waiting = new Waiting(this.#waiting, signal, owner, this.#aborted)
     this.#waiting.set(signal, waiting)
-    signal.addEventListener('abort', waiting, ONCE)
+    signal.addEventListener('abort', waiting.listener, ONCE)
   }
 
   remove(signal: AbortSignal, owner: T): void {
     const waiting = this.#waiting.get(signal)
     if (waiting?.remove(owner) !== true) return
     this.#waiting.delete(signal)
-    signal.removeEventListener('abort', waiting)
+    signal.removeEventListener('abort', waiting.listener)
   }
 }

@@ -49,7 +49,8 @@ export class CallLimits {
     const { queueDeadline } = call
     if (queueDeadline !== undefined) this.#queueDeadlines.clear(queueDeadline)
     const { signal } = call.terms
-    if (signal !== undefined) this.#signals.remove(signal, call)
+    // One that has fired has let go of its calls.
+    if (signal !== undefined && !signal.aborted) this.#signals.remove(signal, call)
   }
 
   close(): void {
