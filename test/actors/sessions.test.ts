@@ -9,14 +9,8 @@ import { FakePool, stateOf } from '../support/fake-pool.ts'
 const sent = (workers: readonly FakeConnection[]): unknown[][] =>
   workers.map(({ waiting }) => waiting.map(({ args }) => args[0]))
 
-const raised = new PythonError({
-  pythonType: 'ValueError',
-  pythonBases: [],
-  message: 'no',
-  args: [],
-  traceback: '',
-  notes: [],
-})
+const raise = (pythonType: string): PythonError =>
+  new PythonError({ pythonType, pythonBases: [], message: 'no', args: [], traceback: '', notes: [] })
 
 /** Starts and finishes a worker's call. */
 const run = (worker: FakeConnection): unknown => {
@@ -146,6 +140,31 @@ describe('the calls of a session', () => {
     expect(pool.dispatcher.queued).toBe(1)
   })
 
+  it('take the place of the one before, when that is dropped for them', async () => {
+    const pool = new FakePool({ maxQueue: 1, overload: 'drop_oldest', sendAhead: false })
+    const worker = pool.worker()
+    void pool.call('other')
+    const calls = [1, 2, 3].map((n) => pool.call(n, { session: 's' }))
+    expect([run(worker), run(worker)]).toEqual(['other', 3])
+    expect(await Promise.all(calls.map(stateOf))).toEqual(['pool_saturated', 'pool_saturated', 3])
+    void pool.call(4, { session: 's' })
+    expect(run(worker)).toBe(4)
+  })
+
+  it('are not held up by one that the breaker refused', async () => {
+    const pool = new FakePool({ breaker: { failures: 1, resetAfter: 10 } })
+    const worker = pool.worker()
+    void pool.call(1, { session: 's' })
+    worker.start()
+    worker.fail(raise('OSError'))
+    expect(await stateOf(pool.call(2, { session: 's' }))).toBe('breaker_open')
+    pool.clock.increment(10)
+    void pool.call(3, { session: 's' })
+    expect(run(worker)).toBe(3)
+    void pool.call(4, { session: 's' })
+    expect(run(worker)).toBe(4)
+  })
+
   it('hold up none of another session: each has one call in the queue at most', () => {
     const pool = new FakePool({ sendAhead: false })
     const worker = pool.worker()
@@ -205,8 +224,10 @@ describe('whatever happens to sessions', () => {
         fc.array(step, { maxLength: 120 }),
         fc.boolean(),
         fc.constantFrom('priority' as const, 'fair' as const),
-        async (steps, sendAhead, queue) => {
-          const pool = new FakePool({ sendAhead, queue, maxQueue: 8 })
+        fc.constantFrom('reject' as const, 'drop_oldest' as const),
+        fc.option(fc.constant({ failures: 1, resetAfter: 3 }), { nil: undefined }),
+        async (steps, sendAhead, queue, overload, breaker) => {
+          const pool = new FakePool({ sendAhead, queue, maxQueue: 4, overload, ...(breaker && { breaker }) })
           const { dispatcher } = pool
           const connections: FakeConnection[] = []
           const add = (): number => connections.push(pool.worker())
@@ -243,7 +264,7 @@ describe('whatever happens to sessions', () => {
             if (connection.running === undefined) return
             if (how === 'unwind' && !connection.interrupted.includes(connection.running.id)) return
             running.delete(connection)
-            if (how === 'fail') connection.fail(raised)
+            if (how === 'fail') connection.fail(raise('OSError'))
             else connection[how]()
           }
           const die = (connection: FakeConnection): void => {
@@ -264,7 +285,7 @@ describe('whatever happens to sessions', () => {
                 priority: session === undefined ? priority : 0,
                 timeout,
                 signal: abort.signal,
-                ...(again && { retry: { attempts: 3, delay: 2, on: ['ValueError'] } }),
+                ...(again && { retry: { attempts: 3, delay: 2, on: ['OSError'] } }),
               })
               const call = { promise, abort, session, again, priority, runs: 0, settled: 0 }
               calls.push(call)

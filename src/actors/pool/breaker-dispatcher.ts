@@ -2,14 +2,17 @@ import type { Call } from '../call.ts'
 import type { WorkerCalls } from '../worker/calls.ts'
 import { Breaker, type BreakerOptions } from './breaker.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
+import type { CallObserver } from './observer.ts'
 
 /** A dispatcher with a circuit breaker. A class of its own, so that pools without one do not even ask for it. */
 export class BreakerDispatcher extends Dispatcher {
   readonly breaker: Breaker
+  readonly #observer: CallObserver
 
   constructor(options: DispatcherOptions, breaker: Required<BreakerOptions>) {
     super(options)
     const { name, clock, observer } = options
+    this.#observer = observer
     this.breaker = new Breaker(breaker, { pool: name, events: observer.events, now: () => clock.now() })
   }
 
@@ -17,7 +20,9 @@ export class BreakerDispatcher extends Dispatcher {
     const refusal = this.breaker.refuse(call)
     if (refusal === undefined) return super.admit(call)
     this.counters.rejected++
-    this.refuse(call, refusal)
+    // It has come nowhere yet: neither its session nor its limits know of it.
+    this.#observer.settled(call, refusal, 0)
+    call.reject(refusal)
     return false
   }
 

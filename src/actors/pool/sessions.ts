@@ -94,6 +94,8 @@ export class Sessions {
     call.queue = session.waiting
     if (call.terms.affinity === 'strict_fail_fast') return this.#refuseBusy(session, call)
     if (!this.#pool.mayWait(call)) return false
+    // The one that had to go for it was the only one of this very session.
+    if (session.underWay === 0) return this.#start(this.#session(id), call, 'turn')
     const follows =
       worker?.oneAtATime &&
       session.held === session.underWay &&
