@@ -163,4 +163,8 @@ class MainThreadQuestions(Questions):
 
 def settle(future, answer):
     if not future.done():
-        future.set_result(answer)
+        try:
+            future.set_result(answer)
+        except RuntimeError:
+            # Its loop is closed: nobody waits.
+            pass

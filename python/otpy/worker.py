@@ -176,8 +176,8 @@ class Worker:
             elif kind == wire.PING:
                 self._connection.send(wire.PONG, 0, 0, 0, (b"",), ())
             elif kind == wire.CALLBACK_RESULT or kind == wire.CALLBACK_ERROR:
-                # Whoever asked does not wait for it any more.
-                pass
+                # The call is over, but a task that it left behind may wait for it.
+                self.questions().answered(kind, argument, payload, buffers)
             else:
                 raise RuntimeError("a frame of kind %d came, which this side does not know" % kind)
             frame = payload = buffers = None

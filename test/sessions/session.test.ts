@@ -232,6 +232,15 @@ describe.each([1, 4])('otpy.session() in a worker that runs up to %i calls at a 
     expect(await py.session('b').call('session_work', 'use_kept', ['n'])).toBe('aborted')
   })
 
+  it('answers what a task asked that a call has left behind', async () => {
+    const py = await start({ concurrency })
+    const s = py.session('a')
+    await s.set('n', 1)
+    for (let i = 0; i < 10; i++) await s.call('session_work', 'leave_a_question', ['n'])
+    const answers = (await py.call('session_work', 'answers_noted', [10], { timeout: 5_000 })) as unknown[]
+    for (const answer of answers) expect([1, 'aborted']).toContain(answer)
+  })
+
   it('asks for what Node offers, and nothing else', async () => {
     const py = await start({ concurrency })
     const s = py.session('a')
