@@ -21,9 +21,8 @@ export class ServerProcess {
   static async start(args: readonly string[]): Promise<ServerProcess> {
     const main = join(import.meta.dirname, 'main.ts')
     const child = spawn(process.execPath, [...process.execArgv, main, '--serve', ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'], // `ipc` tells it when this process ends, however that comes about
     })
-    process.once('exit', () => child.kill())
     const lines = createInterface({ input: child.stdout })
     const [line] = (await Promise.race([once(lines, 'line'), once(lines, 'close')])) as [string | undefined]
     const url = line?.match(/http:\S+/)?.[0]

@@ -47,8 +47,9 @@ export async function serve({ port, routed }: ServerOptions): Promise<void> {
 }
 
 /**
- * Resolves at the first SIGTERM or SIGINT. One that comes a second later does not wait. One that comes sooner is taken for the
- * same one: at Ctrl-C a terminal tells all processes, and those that run scripts may hand it on once more.
+ * Resolves at the first SIGTERM or SIGINT, or when the process that it serves for has ended. A signal that comes a second later
+ * does not wait. One that comes sooner is taken for the same one: at Ctrl-C a terminal tells all processes, and those that run
+ * scripts may hand it on once more.
  */
 function toldToStop(): Promise<void> {
   return new Promise((resolve) => {
@@ -59,5 +60,8 @@ function toldToStop(): Promise<void> {
       resolve()
     }
     process.on('SIGTERM', hear).on('SIGINT', hear)
+    process.once('disconnect', hear) // whoever started it, as `main.ts` does, is gone
+    process.stdout.on('error', () => {}) // and reads no more what this one says
+    process.channel?.unref()
   })
 }
