@@ -23,7 +23,7 @@ export class ServerProcess {
     const child = spawn(process.execPath, [...process.execArgv, main, '--serve', ...args], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'], // `ipc` tells it when this process ends, however that comes about
     })
-    const lines = createInterface({ input: child.stdout })
+    const lines = createInterface({ input: child.stdout! })
     const [line] = (await Promise.race([once(lines, 'line'), once(lines, 'close')])) as [string | undefined]
     const url = line?.match(/http:\S+/)?.[0]
     if (url === undefined) throw new Error(`the server has not started: ${line}`)
