@@ -215,7 +215,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
       this.leases.serve(lease)
     } else if (this.retiring.has(worker)) {
       // What wants this very worker is the last that it gets.
-      while (worker.ownRoom > 0) {
+      while (worker.ownRoom > 0 && !this.#admission.suspended) {
         const last = this.#room.nextInLine(worker)
         if (last === undefined) break
         this.send(worker, last)

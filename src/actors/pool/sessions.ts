@@ -28,6 +28,43 @@ export interface SessionPool {
   refuse(call: Call, error: Error): void
 }
 
+/** How many wait in the lines of all sessions. */
+interface Total {
+  waiting: number
+}
+
+/** The calls of one session that wait for those before them. The total is kept, since it is asked for with each call that waits. */
+class Line extends FirstCome<Call> {
+  readonly #total: Total
+
+  constructor(total: Total) {
+    super()
+    this.#total = total
+  }
+
+  override push(call: Call): void {
+    super.push(call)
+    this.#total.waiting++
+  }
+
+  override restore(call: Call): void {
+    super.restore(call)
+    this.#total.waiting++
+  }
+
+  override shift(): Call | undefined {
+    const call = super.shift()
+    if (call !== undefined) this.#total.waiting--
+    return call
+  }
+
+  override remove(call: Call): void {
+    const before = this.length
+    super.remove(call)
+    this.#total.waiting += this.length - before
+  }
+}
+
 /** One session, as its pool knows it. */
 class Session implements LinkedNode<Session> {
   readonly id: string
@@ -40,14 +77,15 @@ class Session implements LinkedNode<Session> {
   /** And those that may be run again: none is sent after them before they have ended. */
   repeatable = 0
   /** Its calls that wait for those before them. */
-  readonly waiting = new FirstCome<Call>()
+  readonly waiting: Line
   advancing = false
   previous: LinkedNode<Session> | undefined = undefined
   next: LinkedNode<Session> | undefined = undefined
   list: LinkedList<Session> | undefined = undefined
 
-  constructor(id: string) {
+  constructor(id: string, total: Total) {
     this.id = id
+    this.waiting = new Line(total)
   }
 
   get value(): this {
@@ -72,6 +110,7 @@ class Session implements LinkedNode<Session> {
 export class Sessions {
   readonly #pool: SessionPool
   readonly #sessions = new Map<string, Session>()
+  readonly #total: Total = { waiting: 0 }
   /** Those that have nothing to do, the one that has for longest first. */
   readonly #idle = new LinkedList<Session>()
 
@@ -81,9 +120,7 @@ export class Sessions {
 
   /** Calls that wait for others of their session. */
   get waiting(): number {
-    let count = 0
-    for (const { waiting } of this.#sessions.values()) count += waiting.length
-    return count
+    return this.#total.waiting
   }
 
   /** Sends the call, or lets it wait; false when it has been refused. */
@@ -201,7 +238,7 @@ export class Sessions {
   #session(id: string): Session {
     let session = this.#sessions.get(id)
     if (session === undefined) {
-      session = new Session(id)
+      session = new Session(id, this.#total)
       this.#sessions.set(id, session)
     }
     this.#idle.remove(session)
