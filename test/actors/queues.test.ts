@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { queueOf } from '../../src/actors/queue/disciplines.ts'
 import type { Queued, WaitQueue } from '../../src/actors/queue/wait-queue.ts'
+import { OptionError, PoolStoppedError } from '../../src/core/errors.ts'
 import { FakePool, stateOf } from '../support/fake-pool.ts'
 import { keepsTheContract, TestWaiter } from '../support/queue-contract.ts'
 
@@ -142,6 +143,67 @@ describe('a pool', () => {
     for (const _ of calls) worker.finish()
     expect(await Promise.all(calls.map(stateOf))).toEqual([1, 2, 3])
     expect(order).toEqual([1, 3, 2])
+  })
+
+  const broken: Readonly<Record<string, Partial<WaitQueue>>> = {
+    'loses what it is given': { push: () => undefined },
+    'gives nothing': { shift: () => undefined },
+    'gives what was never there': { shift: () => ({}) as Queued },
+    'never lets go': { remove: () => undefined },
+    'throws where one enters': {
+      push: () => {
+        throw new Error('full')
+      },
+    },
+    'throws where one looks': {
+      peek: () => {
+        throw new Error('blind')
+      },
+    },
+  }
+  for (const [how, part] of Object.entries(broken)) {
+    it(`goes on in the usual order when its queue ${how}, and warns`, async () => {
+      const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+      const pool = new FakePool({ queue: () => Object.assign(new LatestFirst(), part), sendAhead: false })
+      const worker = pool.worker()
+      const running = pool.call(0)
+      const waiting = [1, 2].map((n) => pool.call(n, { session: `s${n}` }))
+      const late = pool.call('late', { timeout: 5, priority: 9 })
+      expect(pool.dispatcher.queued).toBe(3)
+      pool.clock.increment(5)
+      expect(await stateOf(late)).toBe('timeout')
+      expect(pool.dispatcher.queued).toBe(2)
+      const ran: unknown[] = []
+      for (let n = 0; n < 3; n++) {
+        ran.push(worker.start()?.args[0])
+        worker.finish()
+      }
+      expect(ran.toSorted()).toEqual([0, 1, 2])
+      expect(await Promise.all([running, ...waiting].map(stateOf))).toEqual([0, 1, 2])
+      expect((await warned).message).toContain('the queue of a pool does not work')
+      const last = [3, 4].map((n) => pool.call(n))
+      pool.dispatcher.stop(new PoolStoppedError('fake'))
+      expect(await Promise.all(last.map(stateOf))).toEqual(['pool_stopped', 'pool_stopped'])
+    })
+  }
+
+  it('cannot start with something that is no queue', () => {
+    expect(() => new FakePool({ queue: () => undefined as unknown as WaitQueue })).toThrow(OptionError)
+  })
+
+  it('loses no call when the choice of an idle worker throws, and warns', async () => {
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const strategy = (): number => {
+      throw new Error('no idea')
+    }
+    const pool = new FakePool({ strategy })
+    const worker = pool.worker()
+    for (const n of [1, 2]) {
+      const call = pool.call(n, { session: 's' })
+      worker.finish()
+      expect(await stateOf(call)).toBe(n)
+    }
+    expect((await warned).message).toBe('no idea')
   })
 
   it('lets a caller of many calls hold up nobody of another session', async () => {

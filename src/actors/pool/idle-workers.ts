@@ -10,7 +10,7 @@ export interface IdleWorker {
 
 /**
  * Gives the place of the next one among idle workers, of which there is at least one, in the order in which they became idle. What is not a place among
- * them means the last.
+ * them means the last, and so does an error, of which a warning of the process tells.
  */
 export type ChooseWorker = (idle: readonly IdleWorker[]) => number
 
@@ -53,7 +53,7 @@ export class IdleWorkers {
   /** Takes the next one that can be used. */
   take(): WorkerCalls | undefined {
     while (this.#idle.length > 0) {
-      const at = this.#choose(this.#idle)
+      const at = this.#place()
       const last = this.#idle.length - 1
       const chosen = this.#idle[at]
       const worker = chosen ?? this.#idle[last]!
@@ -63,6 +63,16 @@ export class IdleWorkers {
       if (worker.load === 0 && worker.room > 0) return worker
     }
     return undefined
+  }
+
+  /** A choice of one's own that throws is no place: no call is lost for it. */
+  #place(): number {
+    try {
+      return this.#choose(this.#idle)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+      return -1
+    }
   }
 
   remove(worker: WorkerCalls): void {

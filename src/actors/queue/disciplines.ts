@@ -1,6 +1,8 @@
+import { OptionError } from '../../core/errors.ts'
 import { ByPriority } from './by-priority.ts'
 import { FairTurns } from './fair-turns.ts'
 import { FirstCome } from './first-come.ts'
+import { OwnQueue } from './own-queue.ts'
 import type { Waiter, WaitQueue } from './wait-queue.ts'
 
 /** The queues that are built in. */
@@ -20,8 +22,14 @@ const disciplines: Readonly<Record<QueueDiscipline, <T extends Waiter>() => Wait
   fair: () => new ByPriority(() => new FairTurns()),
 }
 
-/** Makes a queue. */
+const methods = ['push', 'restore', 'peek', 'shift', 'remove', 'drop'] as const
+
+/** Makes a queue. Throws `OptionError` when a function gives something else. */
 export function queueOf<T extends Waiter>(choice: QueueChoice): WaitQueue<T> {
-  // One's own queue gives out what was put in, and looks at no more than it is told.
-  return typeof choice === 'function' ? (choice() as unknown as WaitQueue<T>) : disciplines[choice]<T>()
+  if (typeof choice !== 'function') return disciplines[choice]<T>()
+  const own: Partial<Record<string, unknown>> | undefined | null = choice() as object | undefined | null
+  if (!methods.every((method) => typeof own?.[method] === 'function')) {
+    throw new OptionError('queue', `a function that gives a queue (with ${methods.join(', ')})`, choice)
+  }
+  return new OwnQueue<T>(own as unknown as WaitQueue<T>, disciplines.priority<T>)
 }

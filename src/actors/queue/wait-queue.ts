@@ -12,6 +12,8 @@ export interface Queued {
 
 /**
  * Those that wait for a worker of a pool, and who of them is next. Each waits in one queue at most, and enters it once at a time.
+ * One that throws, gives out what does not wait in it, or nothing while some do, is not asked again: those that wait go on in the order of `priority`, and a
+ * warning of the process tells.
  * A pool calls its queue for every call that does not start at once: entering, leaving and looking at the next have to be cheap however many wait.
  */
 export interface WaitQueue<T extends Queued = Queued> {
