@@ -2,7 +2,7 @@
 
 from otpy.cancellation import Cancelled, cancelled
 
-__all__ = ["ActorRef", "Cancelled", "JavaScriptError", "RemoteError", "cancelled", "session"]
+__all__ = ["ActorRef", "Cancelled", "JavaScriptError", "RemoteError", "SerializationError", "cancelled", "session"]
 
 
 def __getattr__(name):
@@ -11,6 +11,10 @@ def __getattr__(name):
         from otpy import values
 
         return getattr(values, name)
+    if name == "SerializationError":
+        from otpy import codec
+
+        return codec.SerializationError
     if name == "session":
         from otpy.sessions import current
 

@@ -42,6 +42,7 @@ export class CallTask<T = unknown> extends Promise<T> {
     return this.#call?.sequence
   }
 
+  /** `waiting`, `running`, `done`, `failed`, or `cancelled`. */
   get status(): CallTaskStatus {
     if (this.#outcome !== undefined) return this.#outcome
     const call = this.#call

@@ -62,7 +62,8 @@ const NO_ARGS: readonly unknown[] = []
  * A pool by its name. The name is resolved at each use, so a ref outlives restarts of its pool.
  *
  * Every call can reject with `PythonError` (Python raised), `TimeoutError`, `AbortError`, `WorkerExitedError` (the process ended
- * while it ran the call), `PoolSaturatedError` (the queue is full), `PoolStoppedError` (the pool is not there),
+ * while it ran the call), `PoolSaturatedError` (the queue is full), `BreakerOpenError` (the calls before failed), `WorkerBusyError` (the
+ * worker of its session is busy, with affinity `strict_fail_fast`), `PoolStoppedError` (the pool is not there),
  * `SerializationError` (an argument or the result has no form on the other side), `StartError` (no worker could start) or `OptionError`.
  */
 export class PoolRef {

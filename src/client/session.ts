@@ -43,6 +43,7 @@ const table: CheckTable<SessionOptions> = {
  * What reads or changes the state rejects with `SessionError`, and with `SerializationError` where a value cannot be kept.
  */
 export class Session {
+  /** As the client was asked for it. */
   readonly id: string
   readonly #client: SessionClient
   readonly #states: SessionStates

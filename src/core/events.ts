@@ -100,6 +100,7 @@ export interface CallEvent extends Timed {
 
 /** A call is answered, whatever the answer. */
 export interface CallSettled extends CallEvent {
+  /** `ok` when Python answered with a value. */
   readonly outcome: 'ok' | 'error'
   /** What the caller is rejected with; undefined when it is `ok`. */
   readonly error: unknown

@@ -43,9 +43,11 @@ export class BreakerOpenError extends OtpyError {
 /** The worker that served a session before is busy, and the session's call wants no other (`affinity: 'strict_fail_fast'`). */
 export class WorkerBusyError extends OtpyError {
   override readonly name = 'WorkerBusyError'
+  /** The pool's name. */
   readonly pool: string
   /** The worker's name; undefined when the session's first call still waits for one. */
   readonly worker: string | undefined
+  /** The session's id. */
   readonly session: string
 
   constructor(pool: string, worker: string | undefined, session: string) {

@@ -1,8 +1,10 @@
 /** One entry of the routing table, as it was made. */
 export interface PoolRegistration {
+  /** By its dotted name. */
   readonly module: string
   /** Undefined: all functions of the module, and of its submodules. */
   readonly fn?: string
+  /** The name of the pool that runs it. */
   readonly pool: string
 }
 

@@ -11,6 +11,7 @@ export interface SessionStore {
   get(name: string): unknown
   /** Keeps the value for so many milliseconds; without `ttl` until it is deleted. */
   set(name: string, value: unknown, ttl?: number): unknown
+  /** Forgets the value. What it gives back is not looked at. */
   delete(name: string): unknown
 }
 

@@ -3,8 +3,9 @@ const SUB_BUCKETS = 16
 const SUB_BITS = 4
 const DOUBLINGS = 32 - SUB_BITS
 
-/** What a {@link Histogram} says, in milliseconds. */
+/** What a {@link Histogram} says: times in milliseconds, and 0 when nothing was counted. */
 export interface HistogramSummary {
+  /** How many times were counted. */
   readonly count: number
   readonly mean: number
   readonly min: number
