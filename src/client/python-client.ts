@@ -8,7 +8,7 @@ import { DEFAULT_POOL, type PoolRegistration, Routes, type RouteTarget } from '.
 import type { SessionStates } from '../sessions/session-states.ts'
 import type { SupervisorRef } from '../supervisors/supervisor-ref.ts'
 import type { ClientCallOptions } from './call-options.ts'
-import type { CallTask } from './call-task.ts'
+import { CallTask } from './call-task.ts'
 import type { Context } from './context.ts'
 import { PoolRef } from './pool-ref.ts'
 import { Session, type SessionOptions } from './session.ts'
@@ -56,8 +56,12 @@ export class PythonClient {
 
   /** {@link call}, with a handle: how it stands, and how to call it off. See {@link PoolRef.task}. */
   task(module: string, fn: string, args?: readonly unknown[], options: ClientCallOptions = {}): CallTask {
-    const { pool, ...rest } = options
-    return this.pool(pool ?? this.routes.lookup(module, fn)).task(module, fn, args, rest)
+    try {
+      const { pool, ...rest } = resolveOptions(options, table, {})
+      return this.pool(pool ?? this.routes.lookup(module, fn)).task(module, fn, args, rest)
+    } catch (error) {
+      return CallTask.of(() => Promise.reject(error))
+    }
   }
 
   /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */

@@ -76,5 +76,11 @@ describe('a task', () => {
     expect(await rejection(tree.python.task('work', 'echo', [], { pool: 'nowhere' }))).toMatchObject({
       code: 'pool_stopped',
     })
+    const odd = [{ pool: 5 }, null] as unknown as { pool: string }[]
+    for (const options of odd) {
+      expect(await rejection(tree.python.task('work', 'echo', [], options))).toMatchObject({
+        code: 'invalid_option',
+      })
+    }
   })
 })
