@@ -32,6 +32,15 @@ describe('a session', () => {
     await long
   })
 
+  it('has to be named beside an affinity', async () => {
+    const { pool } = await startPool({ size: 1 })
+    expect(await rejection(pool.call(...pid, [], { affinity: 'strict_queue' }))).toMatchObject({
+      code: 'invalid_option',
+      option: 'session',
+      message: 'expected a session beside "affinity" for option "session", got undefined',
+    })
+  })
+
   it('runs its calls one after the other, in order, whatever worker runs them', async () => {
     const { pool } = await startPool({ size: 4, ready: 'all', concurrency: 2 })
     const spans = (await Promise.all(

@@ -1,3 +1,4 @@
+import { OptionError } from '../../core/errors.ts'
 import { type CheckTable, checkOptions, checks } from '../../core/options.ts'
 import type { Affinity, CallRequest, CallTerms } from '../call.ts'
 import { type RetryOptions, resolveRetry } from './retry-policy.ts'
@@ -73,6 +74,9 @@ export function resolveCall(
   }
   if (options === undefined) return { module, fn, args, kwargs: undefined, terms: defaults.terms }
   checkOptions(options, callOptionsTable)
+  if (options.affinity !== undefined && options.session === undefined) {
+    throw new OptionError('session', 'a session beside "affinity"', undefined)
+  }
   const { kwargs, priority = 0, signal, session, affinity = 'hint' } = options
   const { timeout = defaults.terms.timeout, queueTimeout = defaults.terms.queueTimeout } = options
   const retry = resolveRetry(defaults.retry, options.idempotent, options.retry)
