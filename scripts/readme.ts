@@ -60,32 +60,45 @@ async function runExamples(name: string): Promise<void> {
   try {
     await unpackInto(project.folder)
     writeTsconfig(project.folder)
+    const examples = blocks.filter(isExample)
+    for (const block of examples)
+      writeFileSync(join(project.folder, `${moduleOf(block)}.ts`), `${block.text}export {}\n`)
+    const compiled = await compile(project.folder)
+    if (compiled.code !== 0) return fail(`${name} has examples that do not compile`)
+    // In their order: a file is for those after it, until there is another of its name.
     for (const block of blocks) {
-      const file = block.marks.find((mark) => mark.startsWith('file='))?.slice('file='.length)
-      if (file) place(project.folder, file, block.text)
-      if (block.language !== 'ts' || file) continue
-      if (block.marks.includes('no-run')) totals.skipped++
-      else await runExample(name, block, project.folder)
+      const file = fileOf(block)
+      if (file !== undefined) place(project.folder, file, block.text)
+      else if (isExample(block)) await runExample(`${name}:${block.line}`, moduleOf(block), project.folder)
+      else if (block.language === 'ts') totals.skipped++
     }
   } finally {
     project.remove()
   }
 }
 
-/** Compiles a block with strict types, then runs it; 30 seconds are enough for an example. */
-async function runExample(name: string, block: Block, folder: string): Promise<void> {
-  const place = `${name}:${block.line}`
-  const file = join(folder, 'example.ts')
-  writeFileSync(file, `${block.text}export {}\n`)
-  const compiled = await compile(folder)
-  if (compiled.code !== 0) return fail(`${place} does not compile`)
+function fileOf({ marks }: Block): string | undefined {
+  return marks.find((mark) => mark.startsWith('file='))?.slice('file='.length)
+}
+
+function isExample(block: Block): boolean {
+  return block.language === 'ts' && fileOf(block) === undefined && !block.marks.includes('no-run')
+}
+
+/** The line of the document is in its name, for the compiler's messages. */
+function moduleOf({ line }: Block): string {
+  return `line-${line}`
+}
+
+/** 30 seconds are enough for an example. */
+async function runExample(at: string, module: string, folder: string): Promise<void> {
   const limit = pathToFileURL(join(root, 'scripts/time-limit.js')).href
-  const { code, output } = await run(process.execPath, ['--import', limit, 'out/example.js'], {
+  const { code, output } = await run(process.execPath, ['--import', limit, `out/${module}.js`], {
     cwd: folder,
     echo: false,
   })
-  if (code !== 0) return fail(`${place} ended with code ${code}:\n${output}`)
-  console.log(`ok: ${place}`)
+  if (code !== 0) return fail(`${at} ended with code ${code}:\n${output}`)
+  console.log(`ok: ${at}`)
   totals.passed++
 }
 
