@@ -1,6 +1,27 @@
 import { describe, expect, it } from 'vitest'
 import { FakePool, stateOf } from '../support/fake-pool.ts'
 
+describe('calls that one signal aborts', () => {
+  it('share an error where they are of one function, as all that wait for a signal share its reason', async () => {
+    const pool = new FakePool()
+    const [one, other] = [new AbortController(), new AbortController()]
+    const errorOf = (fn: string, { signal }: AbortController): Promise<unknown> =>
+      pool.call('x', { fn, signal }).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+    const errors = [errorOf('a', one), errorOf('a', one), errorOf('b', one), errorOf('a', other)]
+    one.abort('because')
+    other.abort('because')
+    const [first, second, third, fourth] = await Promise.all(errors)
+    expect(first).toMatchObject({ code: 'aborted', cause: 'because', message: 'test.a was aborted' })
+    expect(second).toBe(first)
+    expect(third).toMatchObject({ message: 'test.b was aborted' })
+    expect(fourth).not.toBe(first)
+    expect(fourth).toEqual(first)
+  })
+})
+
 describe('a call that is given up while it starts', () => {
   it('right between two looks at the progress page is still answered, and interrupted', async () => {
     const pool = new FakePool()

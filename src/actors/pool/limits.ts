@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { Deadlines } from '../../core/deadlines.ts'
 import { AbortError, type TimeoutError } from '../../core/errors.ts'
 import { withoutStack } from '../../core/otpy-error.ts'
-import { type Call, callTimeout } from '../call.ts'
+import { type Call, type CallTarget, callTimeout } from '../call.ts'
 import { AbortSignals } from './abort-signals.ts'
 
 /**
@@ -19,9 +19,11 @@ export class CallLimits {
   readonly #deadlines: Deadlines<Call>
   readonly #queueDeadlines: Deadlines<Call>
   readonly #signals = new AbortSignals<Call>((call, reason) => {
-    const error = withoutStack(() => new AbortError(reason, call.name))
+    const error = this.#abortError(call, reason)
     this.#giveUp(call, error, error)
   })
+  /** The call for which an error was made last, in this turn. */
+  #latest: { readonly call: Call; readonly error: AbortError } | undefined
 
   constructor(clock: Clock, giveUp: GiveUp) {
     this.#giveUp = giveUp
@@ -53,10 +55,34 @@ export class CallLimits {
     if (signal !== undefined && !signal.aborted) this.#signals.remove(signal, call)
   }
 
+  /** Calls of one function that one signal aborts share an error, as all that wait for a signal share its reason. */
+  #abortError(call: Call, reason: unknown): AbortError {
+    const latest = this.#latest
+    if (
+      latest !== undefined &&
+      latest.call.terms.signal === call.terms.signal &&
+      isSameTarget(latest.call, call)
+    ) {
+      return latest.error
+    }
+    const error = withoutStack(() => new AbortError(reason, call.name))
+    if (latest === undefined) {
+      queueMicrotask(() => {
+        this.#latest = undefined
+      })
+    }
+    this.#latest = { call, error }
+    return error
+  }
+
   close(): void {
     this.#deadlines.close()
     this.#queueDeadlines.close()
   }
+}
+
+function isSameTarget(one: CallTarget, other: CallTarget): boolean {
+  return one.fn === other.fn && one.module === other.module
 }
 
 function late(call: Call, phase: 'queue' | 'run', timeout: number): TimeoutError {
