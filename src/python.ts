@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { PythonClient } from './client/python-client.ts'
 import { OptionError } from './core/errors.ts'
-import { checkOptions, checks, resolveOptions } from './core/options.ts'
-import type { PoolOptions } from './pools/options.ts'
+import { type CheckTable, checkOptions, checks } from './core/options.ts'
+import { type PoolOptions, poolOptionsTable } from './pools/options.ts'
 import { pool } from './pools/pool.ts'
 import type { PoolRegistration } from './pools/routes.ts'
 import { startTree, type Tree, type TreeOptions } from './tree.ts'
@@ -23,6 +23,17 @@ export interface StartPythonOptions extends PoolOptions {
   readonly handleSignals?: boolean
   /** Gets each crash report as text, and as it is; `true` writes the text to stderr. Default: nothing is written. */
   readonly logger?: TreeOptions['logger']
+}
+
+const table: CheckTable<StartPythonOptions> = {
+  default: checks.object,
+  io: checks.object,
+  pools: checks.object,
+  registrations: checks.array,
+  sessions: checks.object,
+  handleSignals: checks.boolean,
+  logger: checks.either(checks.boolean, checks.fn),
+  ...poolOptionsTable,
 }
 
 /** Calls Python on the pools of a tree of its own. */
@@ -64,8 +75,8 @@ export async function startPython(options: StartPythonOptions = {}): Promise<Pyt
     logger,
     ...common
   } = options
-  checkOptions({ registrations }, { registrations: checks.array }, 'startPython: ')
-  checkPools({ default: main, io, pools })
+  checkOptions(options, table, 'startPython: ')
+  checkPools(pools)
   const children = [
     pool('default', {
       size: sizeFrom('OTPY_DEFAULT_POOL_SIZE') ?? availableParallelism(),
@@ -87,9 +98,8 @@ export async function startPython(options: StartPythonOptions = {}): Promise<Pyt
   return python
 }
 
-function checkPools(given: Pick<StartPythonOptions, 'default' | 'io' | 'pools'>): void {
-  resolveOptions(given, { default: checks.object, io: checks.object, pools: checks.object }, {})
-  for (const [name, options] of Object.entries(given.pools ?? {})) {
+function checkPools(pools: Readonly<Record<string, PoolOptions>>): void {
+  for (const [name, options] of Object.entries(pools)) {
     if (!checks.object.ok(options)) throw new OptionError(`pools.${name}`, checks.object.expected, options)
   }
 }

@@ -119,7 +119,8 @@ const initializerForm = {
   ok: (v: unknown) => typeof v === 'string' && /^[^:]+:[^:]+$/.test(v),
 }
 
-const table: CheckTable<PoolOptions> = {
+/** How each option of a pool is checked. */
+export const poolOptionsTable: CheckTable<PoolOptions> = {
   size: checks.positive,
   lazy: checks.boolean,
   maxOverflow: checks.count,
@@ -171,7 +172,7 @@ export function resolvePoolOptions(name: string, given: PoolOptions): ResolvedPo
   const prefix = `pool "${name}": `
   const resolved = resolveOptions(
     given,
-    table,
+    poolOptionsTable,
     {
       size: availableParallelism(),
       lazy: false,

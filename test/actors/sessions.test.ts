@@ -82,6 +82,18 @@ describe('the calls of a session', () => {
     expect(sent(workers)).toEqual([[4], ['other']])
   })
 
+  it('that were to fail fast go elsewhere when the worker that had taken them dies before it starts them', async () => {
+    const pool = new FakePool({ strategy: 'fifo' })
+    const workers = [pool.worker(), pool.worker()]
+    const options = { session: 's', affinity: 'strict_fail_fast' as const }
+    void pool.call(1, options)
+    run(workers[0]!)
+    const call = pool.call(2, options)
+    workers[0]!.die()
+    workers[1]!.finishAll()
+    expect(await stateOf(call)).toBe(2)
+  })
+
   it('go elsewhere when that worker is gone, even strict ones that wait for it', () => {
     const pool = new FakePool({ strategy: 'fifo', sendAhead: false })
     const workers = [pool.worker(), pool.worker()]

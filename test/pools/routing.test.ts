@@ -5,9 +5,14 @@ import { withFixtures } from '../support/python.ts'
 let py: Python | undefined
 afterEach(() => py?.stop())
 
+/** What all pools of a test have in common. */
+function common(): StartPythonOptions {
+  const { size: _, ...rest } = withFixtures()
+  return rest
+}
+
 async function start(options: StartPythonOptions = {}): Promise<Python> {
-  const { size: _, ...common } = withFixtures()
-  py = await startPython({ ...common, default: { size: 1 }, io: { size: 2 }, ...options })
+  py = await startPython({ ...common(), default: { size: 1 }, io: { size: 2 }, ...options })
   return py
 }
 
@@ -31,6 +36,15 @@ describe('startPython', () => {
     expect(await poolOf(python, python.call('os', 'getpid'))).toBe('default')
     expect(await poolOf(python, python.call('os', 'getpid', [], { pool: 'io' }))).toBe('io')
     expect([python.numContexts(), python.numContexts('io')]).toEqual([1, 2])
+  })
+
+  it('says of an option that there is not which ones there are, its own and those of pools', async () => {
+    const misspelt = startPython({ ...common(), registration: [] } as StartPythonOptions)
+    await expect(misspelt).rejects.toThrow(
+      /no such option \(there are .*registrations.*\bsize\b.*"startPython: registration"/,
+    )
+    const wrong = startPython({ ...common(), size: 0 })
+    await expect(wrong).rejects.toThrow(/at least 1 for option "startPython: size"/)
   })
 
   it('takes sizes from the environment, which options beat, and says what is wrong with them', async () => {

@@ -207,7 +207,8 @@ export class Sessions {
       case 'strict_queue':
         return this.#pool.placeFor(worker, call, coming)
       case 'strict_fail_fast':
-        return this.#refuseBusy(session, call)
+        // One that its worker had taken is not refused because that could not start it.
+        return coming === 'back' ? this.#pool.place(call, coming) : this.#refuseBusy(session, call)
     }
   }
 
