@@ -277,7 +277,7 @@ export class Dispatcher implements WorkerHost, LeasePool {
   gone(worker: WorkerCalls, exit: ProcessExit): void {
     this.#idle.remove(worker)
     const retiring = this.retiring.has(worker)
-    const wanted = !retiring && !worker.leaving
+    const wanted = !worker.leaving
     this.leases.broken(worker, exit)
     if (!this.workers.delete(worker)) return
     this.counters.gone(worker.usage())

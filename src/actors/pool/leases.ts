@@ -27,7 +27,7 @@ export class Leases implements Lender {
   readonly clock: Clock
   readonly #pool: LeasePool
   readonly #observer: CallObserver
-  readonly #held = new Map<WorkerCalls, WorkerLease>()
+  readonly #held = new Set<WorkerLease>()
   #last = 0
 
   constructor(pool: LeasePool, { clock, observer }: LeasesOptions) {
@@ -43,22 +43,22 @@ export class Leases implements Lender {
   /** Calls that wait for the worker of their lease. */
   get waiting(): number {
     let count = 0
-    for (const { queue } of this.#held.values()) count += queue.length
+    for (const { queue } of this.#held) count += queue.length
     return count
   }
 
   of(worker: WorkerCalls): WorkerLease | undefined {
-    return this.#held.get(worker)
+    return worker.holder as WorkerLease | undefined
   }
 
   has(worker: WorkerCalls): boolean {
-    return this.#held.has(worker)
+    return worker.holder !== undefined
   }
 
   lend(worker: WorkerCalls): WorkerLease {
     const lease = new WorkerLease(worker, ++this.#last, this)
     worker.holder = lease
-    this.#held.set(worker, lease)
+    this.#held.add(lease)
     return lease
   }
 
@@ -71,8 +71,7 @@ export class Leases implements Lender {
       this.discard(lease, lease.refusal)
       return
     }
-    this.#held.delete(worker)
-    worker.holder = undefined
+    this.#end(lease)
     lease.close(lease.refusal)
     this.#pool.freed(worker)
   }
@@ -82,7 +81,7 @@ export class Leases implements Lender {
   }
 
   giveBack(lease: WorkerLease): void {
-    if (this.#held.get(lease.worker) !== lease || lease.lost !== undefined) return
+    if (!this.#held.has(lease) || lease.lost !== undefined) return
     lease.refusal ??= withoutStack(() => {
       return new PoolStoppedError(this.#pool.name, { message: 'the lease has been released' })
     })
@@ -90,7 +89,7 @@ export class Leases implements Lender {
   }
 
   discard(lease: WorkerLease, error: Error): void {
-    if (this.#held.get(lease.worker) !== lease || lease.lost !== undefined) return
+    if (!this.#held.has(lease) || lease.lost !== undefined) return
     lease.lose(error)
     for (const call of lease.worker.held()) this.#pool.giveUp(call, error, error)
     for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
@@ -100,7 +99,7 @@ export class Leases implements Lender {
   }
 
   forget(lease: WorkerLease): void {
-    if (this.#held.get(lease.worker) !== lease || lease.refusal !== undefined) return
+    if (!this.#held.has(lease) || lease.refusal !== undefined) return
     this.#observer.forgotten(lease.worker)
     const message = 'the lease was forgotten: nobody held it any more, and nobody had released it'
     lease.refusal = new PoolStoppedError(this.#pool.name, { message })
@@ -110,9 +109,9 @@ export class Leases implements Lender {
 
   /** The process of a worker has ended. What waited for it cannot run elsewhere: its holder counts on this very process. */
   broken(worker: WorkerCalls, exit: ProcessExit): void {
-    const lease = this.#held.get(worker)
+    const lease = this.of(worker)
     if (lease === undefined) return
-    this.#held.delete(worker)
+    this.#end(lease)
     for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
       this.#pool.failed(
         call,
@@ -125,12 +124,17 @@ export class Leases implements Lender {
   }
 
   stop(error: PoolStoppedError): void {
-    for (const lease of this.#held.values()) {
+    for (const lease of this.#held) {
       for (let call = lease.queue.shift(); call !== undefined; call = lease.queue.shift()) {
         this.#pool.withdrawn(call, error)
       }
+      this.#end(lease)
       lease.close(error)
     }
-    this.#held.clear()
+  }
+
+  #end(lease: WorkerLease): void {
+    this.#held.delete(lease)
+    lease.worker.holder = undefined
   }
 }
