@@ -2,15 +2,14 @@ import type { CallRequest } from '../actors/call.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { Dispatcher } from '../actors/pool/dispatcher.ts'
 import type { WorkerCalls } from '../actors/worker/calls.ts'
-import { CallTask } from './call-task.ts'
-import { type ExecOptions, snippet } from './snippets.ts'
+import { Caller } from './caller.ts'
 
 /**
  * One worker of a pool to call, not leased: it goes on serving the pool, and calls wait for it among the pool's. It is one process: when that
  * has ended, calls that wait for it end with `WorkerExitedError`, later ones with `ExitError` (`noproc`); ask the pool for another context then.
  * Apart from that, calls can reject with what those of a pool can. They are not run again, and belong to no session.
  */
-export class Context {
+export class Context extends Caller {
   /** The worker's name: `default.1`. */
   readonly worker: string
   readonly #calls: WorkerCalls
@@ -19,6 +18,7 @@ export class Context {
 
   /** @internal Given out by a pool. */
   constructor(calls: WorkerCalls, dispatcher: Dispatcher, defaults: CallDefaults) {
+    super()
     this.worker = calls.name
     this.#calls = calls
     this.#dispatcher = dispatcher
@@ -30,35 +30,18 @@ export class Context {
     return this.#calls.connection.pid
   }
 
-  /** Calls a Python function on this worker. */
-  call(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): Promise<unknown> {
-    try {
-      return this.#dispatcher.submit(this.#request(module, fn, args, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** {@link call}, with a handle: how it stands, and how to call it off. */
-  task(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): CallTask {
-    return CallTask.of(async (made) => {
-      return await this.#dispatcher.submit({ ...this.#request(module, fn, args, options), made })
-    })
-  }
-
-  /** The value of a Python expression. `locals` are the names that it may use beside the builtins. */
-  async eval(
-    expression: string,
-    locals?: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
+  protected submit(
+    module: string,
+    fn: string,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    made?: CallRequest['made'],
   ): Promise<unknown> {
-    return this.call(...snippet('eval', expression, locals), options)
+    const request = this.#request(module, fn, args, options)
+    return this.#dispatcher.submit(made === undefined ? request : { ...request, made })
   }
 
-  /** Runs Python statements in a namespace of their own; `locals` are the names in it beside the builtins. */
-  async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
-    await this.call(...snippet('exec', code, locals), options)
-  }
+  protected namespace(): undefined {}
 
   #request(module: string, fn: string, args: readonly unknown[], options?: CallOptions): CallRequest {
     const request = resolveCall(this.#defaults, module, fn, args, options)

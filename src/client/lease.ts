@@ -1,7 +1,7 @@
+import type { CallRequest } from '../actors/call.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { WorkerLease } from '../actors/pool/lease.ts'
-import { CallTask } from './call-task.ts'
-import { type ExecOptions, snippet } from './snippets.ts'
+import { Caller } from './caller.ts'
 
 /** A lease whose {@link Lease} nobody has any more would be held for ever. It is unregistered when it is over. */
 const forgotten = new FinalizationRegistry<WorkerLease>((lease) => lease.forget())
@@ -16,7 +16,7 @@ const forgotten = new FinalizationRegistry<WorkerLease>((lease) => lease.forget(
  * Calls can reject with what those of a pool can. When the process ends, those that wait end with `WorkerExitedError` and the lease is over: later
  * ones end with `PoolStoppedError`.
  */
-export class Lease {
+export class Lease extends Caller {
   /** The worker's name: `default.1`. */
   readonly worker: string
   readonly #lease: WorkerLease
@@ -25,6 +25,7 @@ export class Lease {
 
   /** @internal Given out by a pool. */
   constructor(lease: WorkerLease, defaults: CallDefaults) {
+    super()
     this.worker = lease.worker.name
     this.#lease = lease
     this.#defaults = defaults
@@ -37,37 +38,20 @@ export class Lease {
     return this.#lease.worker.connection.pid
   }
 
-  /** Calls a Python function on this worker. */
-  call(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): Promise<unknown> {
-    try {
-      return this.#lease.submit(resolveCall(this.#defaults, module, fn, args, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** {@link call}, with a handle: how it stands, and how to call it off. */
-  task(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): CallTask {
-    return CallTask.of(async (made) => {
-      const request = resolveCall(this.#defaults, module, fn, args, options)
-      return await this.#lease.submit({ ...request, made })
-    })
-  }
-
-  /** The value of a Python expression, which sees what this lease's `exec` has defined. */
-  async eval(
-    expression: string,
-    locals?: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
+  protected submit(
+    module: string,
+    fn: string,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    made?: CallRequest['made'],
   ): Promise<unknown> {
-    this.#hasNames = true
-    return this.call(...snippet('eval', expression, locals, this.#lease.id), options)
+    const request = resolveCall(this.#defaults, module, fn, args, options)
+    return this.#lease.submit(made === undefined ? request : { ...request, made })
   }
 
-  /** Runs Python statements. What they define stays until the lease is released. */
-  async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
+  protected namespace(): number {
     this.#hasNames = true
-    await this.call(...snippet('exec', code, locals, this.#lease.id), options)
+    return this.#lease.id
   }
 
   /** Gives the worker back, once what was called is answered. Resolves then; may be called again. */

@@ -1,4 +1,5 @@
 import type { AnyActorRef } from 'xstate'
+import type { CallRequest } from '../actors/call.ts'
 import { type CallDefaults, type CallOptions, resolveCall } from '../actors/pool/call-options.ts'
 import type { Dispatcher } from '../actors/pool/dispatcher.ts'
 import type { WorkerLease } from '../actors/pool/lease.ts'
@@ -9,10 +10,9 @@ import { AbortError, PoolStoppedError } from '../core/errors.ts'
 import { type CheckTable, checkOptions, checks, resolveOptions } from '../core/options.ts'
 import type { NameRegistry } from '../core/services.ts'
 import type { SessionStates } from '../sessions/session-states.ts'
-import { CallTask } from './call-task.ts'
+import { Caller } from './caller.ts'
 import { Context } from './context.ts'
 import { Lease } from './lease.ts'
-import { type ExecOptions, snippet } from './snippets.ts'
 
 /** What is remembered of the pool actor while it is the same one. */
 interface Target {
@@ -56,8 +56,6 @@ const checkoutTable: CheckTable<CheckoutOptions> = {
 
 const checkoutDefaults = { block: true, timeout: 5_000, priority: 0, holdTimeout: Number.POSITIVE_INFINITY }
 
-const NO_ARGS: readonly unknown[] = []
-
 /**
  * A pool by its name. The name is resolved at each use, so a ref outlives restarts of its pool.
  *
@@ -66,7 +64,7 @@ const NO_ARGS: readonly unknown[] = []
  * worker of its session is busy, with affinity `strict_fail_fast`), `PoolStoppedError` (the pool is not there),
  * `SerializationError` (an argument or the result has no form on the other side), `StartError` (no worker could start) or `OptionError`.
  */
-export class PoolRef {
+export class PoolRef extends Caller {
   /** The pool's name. */
   readonly name: string
   readonly #names: NameRegistry
@@ -75,6 +73,7 @@ export class PoolRef {
 
   /** @internal Given out by a tree. */
   constructor(name: string, names: NameRegistry, sessions: SessionStates) {
+    super()
     this.name = name
     this.#names = names
     this.#sessions = sessions
@@ -85,58 +84,22 @@ export class PoolRef {
     return this.#resolve() !== undefined
   }
 
-  /**
-   * Calls a Python function and resolves with what it returns.
-   *
-   * @param module a dotted module name: `json`, `os.path`
-   * @param fn a function's name in it, or a dotted path: `Decoder.decode`
-   * @param args positional arguments. Typed arrays and buffers of 64 KiB and more are sent without a copy: leave them as
-   * they are until the call has settled.
-   * @param options see {@link CallOptions}
-   */
-  call(
+  protected submit(
     module: string,
     fn: string,
-    args: readonly unknown[] = NO_ARGS,
-    options?: CallOptions,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    made?: CallRequest['made'],
   ): Promise<unknown> {
     const target = this.#resolve()
-    if (target === undefined) return Promise.reject(this.#stopped())
-    try {
-      return target.dispatcher.submit(resolveCall(target.callDefaults, module, fn, args, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    if (target === undefined) throw this.#stopped()
+    const request = resolveCall(target.callDefaults, module, fn, args, options)
+    return target.dispatcher.submit(made === undefined ? request : { ...request, made })
   }
 
-  /** {@link call}, with a handle: how it stands, and how to call it off. */
-  task(module: string, fn: string, args: readonly unknown[] = NO_ARGS, options?: CallOptions): CallTask {
-    return CallTask.of(async (made) => {
-      const target = this.#resolve()
-      if (target === undefined) throw this.#stopped()
-      const request = resolveCall(target.callDefaults, module, fn, args, options)
-      return await target.dispatcher.submit({ ...request, made })
-    })
-  }
-
-  /**
-   * The value of a Python expression. `locals` are the names that it may use beside the builtins, and beside those that its `session`
-   * has defined on the worker that runs it.
-   */
-  async eval(
-    expression: string,
-    locals?: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
-  ): Promise<unknown> {
-    return this.call(...snippet('eval', expression, locals, this.#namespace(options)), options)
-  }
-
-  /**
-   * Runs Python statements in a namespace of their own, or in that of their `session` on the worker that runs them; `locals` are
-   * the names in it beside the builtins.
-   */
-  async exec(code: string, { locals, ...options }: ExecOptions = {}): Promise<void> {
-    await this.call(...snippet('exec', code, locals, this.#namespace(options)), options)
+  protected namespace(options: CallOptions | undefined): string | undefined {
+    const session = options?.session
+    return typeof session === 'string' ? this.#sessions.namespace(session, this.name) : undefined
   }
 
   /**
@@ -144,7 +107,7 @@ export class PoolRef {
    *
    * @throws PoolStoppedError when the pool is not there
    */
-  cast(module: string, fn: string, args: readonly unknown[] = NO_ARGS, options?: CallOptions): void {
+  cast(module: string, fn: string, args: readonly unknown[] = [], options?: CallOptions): void {
     const target = this.#resolve()
     if (target === undefined) throw this.#stopped()
     target.ref.send({ type: 'pool.cast', module, fn, args, ...(options && { options }) })
@@ -272,11 +235,6 @@ export class PoolRef {
       holder.close()
       throw error
     }
-  }
-
-  #namespace(options: CallOptions | undefined): string | undefined {
-    const session = options?.session
-    return typeof session === 'string' ? this.#sessions.namespace(session, this.name) : undefined
   }
 
   #here(): PoolContext {
